@@ -1,0 +1,335 @@
+"""The console: screens over the store, keys from the table, themes; short on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from rich.segment import Segment, Segments
+from textual import work
+from textual.app import App
+from textual.binding import BindingType
+from textual.command import CommandPalette
+from textual.events import Event, Paste
+from textual.filter import LineFilter
+
+from mailtui import themes
+from mailtui.clock import SYSTEM, Clock
+from mailtui.errors import HostError
+from mailtui.fleet import Fleet
+from mailtui.keys import Scope
+from mailtui.palette import HostCommands, KeyCommands, ThemeCommands
+from mailtui.panes.bindings import bindings
+from mailtui.panes.pane import AskEvidence, AskGroups, AskHost, AskMessage
+from mailtui.screens.barrier import AsciiOnly, Barrier
+from mailtui.screens.base import MailScreen
+from mailtui.screens.evidence import EvidenceScreen
+from mailtui.screens.groups import GroupChosen, GroupsScreen
+from mailtui.screens.header import About
+from mailtui.screens.help import HelpScreen
+from mailtui.screens.host import HostScreen
+from mailtui.screens.message import MessageScreen
+from mailtui.screens.overview import OverviewScreen
+from mailtui.store import Store
+from mailtui.text import show, show_line
+from mailtui.widgets.glyphs import ASCII_CLASS
+
+if TYPE_CHECKING:
+    from mailtui.config import Host
+
+HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """What the command line and the configuration say of the console."""
+
+    scope: str = ""
+    """Which hosts these are, for the header."""
+    theme: str = "mailtui-dark"
+    theme_folders: tuple[Path, ...] = ()
+    """Where a user's own themes lie."""
+    ascii: bool = False
+    mouse: bool = True
+    read_only: bool = False
+    keys: tuple[tuple[str, str], ...] = ()
+    """Remapped keys: id and keys."""
+
+
+class Console(App[None]):
+    """The app; it alone speaks with the fleet."""
+
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = [
+        HERE / "themes" / "base.tcss",
+        HERE / "screens" / "screens.tcss",
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.APP)
+    COMMANDS = {KeyCommands, HostCommands, ThemeCommands}  # noqa: RUF012 - Textual's own type
+    ENABLE_COMMAND_PALETTE = True
+    # selecting is the terminal's (key m); Textual's own fails when a toast is clicked away, and ends the app
+    ALLOW_SELECT = False
+    TITLE = "mailtui"
+
+    def __init__(self, fleet: Fleet, options: ConsoleOptions | None = None, clock: Clock = SYSTEM) -> None:
+        self.options = options or ConsoleOptions()
+        self.fleet = fleet
+        self.clock = clock
+        scope = self.options.scope or f"{len(fleet.hosts)} host{'s' if len(fleet.hosts) != 1 else ''}"
+        self.about = About(scope, "read-only")
+        self._mouse = self.options.mouse
+        self._barrier = Barrier(self._stopped)
+        found, self._theme_faults = themes.load_themes(themes.available(*self.options.theme_folders))
+        self._themes = {spec.name: spec for spec in found}
+        super().__init__()
+
+    @property
+    def store(self) -> Store:
+        """What is known of all hosts."""
+        return self.fleet.store
+
+    @property
+    def host_names(self) -> list[str]:
+        """All hosts, in the order of the configuration."""
+        return [host.name for host in self.fleet.hosts]
+
+    @property
+    def theme_names(self) -> list[str]:
+        """Our own themes."""
+        return sorted(self._themes)
+
+    # --- start ------------------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Set the theme and the keys, and open the overview (or the one host there is)."""
+        for spec in self._themes.values():
+            self.register_theme(themes.to_textual(spec))
+        for fault in self._theme_faults:
+            self.notify(show_line(str(fault)), severity="warning", markup=False)
+        self.set_theme(self.options.theme)
+        self.set_class(self.options.ascii, ASCII_CLASS)
+        if self.options.keys:
+            self.set_keymap(dict(self.options.keys))
+        self.push_screen(OverviewScreen({host.name: host.refresh for host in self.fleet.hosts}))
+        if len(self.fleet.hosts) == 1:
+            self.open_host(self.fleet.hosts[0].name)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give the style sheets their variables before the first theme is set."""
+        return themes.default_variables(dark=True)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Add the last barrier to Textual's own filters."""
+        ascii_only = [AsciiOnly()] if self.options.ascii else []
+        return [*super().get_line_filters(), self._barrier, *ascii_only]
+
+    def _stopped(self) -> None:
+        self.about.hits += 1
+
+    async def on_event(self, event: Event) -> None:
+        """Make pasted text safe before an input shows it."""
+        await super().on_event(Paste(show(event.text)) if isinstance(event, Paste) else event)
+
+    def _fatal_error(self) -> None:
+        """Make a traceback safe: it is printed past the barrier, and messages of exceptions quote hosts."""
+        super()._fatal_error()
+        told = self._exit_renderables.pop()
+        if isinstance(told, Segments):
+            told = Segments([Segment(show(text), style) for text, style, _ in told.segments])
+        self._exit_renderables.append(told)
+
+    def set_theme(self, name: str) -> None:
+        """Change the colours; an unknown name is said and changes nothing."""
+        if name in self.available_themes:
+            self.theme = name
+        else:
+            self.notify(f"no theme is called {show_line(name)}", severity="warning", markup=False)
+
+    # --- screens ----------------------------------------------------------------------------------------------------
+
+    @property
+    def mail_screen(self) -> MailScreen | None:
+        """The screen on top, where it is one of ours and no dialog."""
+        return self.screen if isinstance(self.screen, MailScreen) else None
+
+    def open_host(self, name: str, pane: str = "queue") -> None:
+        """Show a host, instead of the one shown now."""
+        self.action_overview()
+        self.push_screen(HostScreen(name, self.fleet.config(name).refresh, pane))
+
+    def on_ask_host(self, message: AskHost) -> None:
+        """A pane wants a host opened."""
+        self.open_host(message.host, message.pane)
+
+    def on_ask_message(self, message: AskMessage) -> None:
+        """A pane wants a message opened: shown from the store at once, its headers read anew from the host."""
+        known = self.store.message(message.host, message.key)
+        if known is None:
+            self.notify("the message has left the queue", severity="warning", markup=False)
+            return
+        screen = MessageScreen(message.host, known)
+        self.push_screen(screen)
+        self._headers(screen, message.host, message.key)
+
+    @work(exclusive=True, group="headers")
+    async def _headers(self, screen: MessageScreen, host: str, key: str) -> None:
+        try:
+            newer = await self.fleet.show(host, key)
+        except HostError as error:
+            self.notify(f"headers: {show_line(error.message)}", severity="warning", markup=False)
+            return
+        if screen.is_attached:
+            screen.show_message(newer)
+
+    def on_ask_groups(self, message: AskGroups) -> None:
+        """A pane wants a queue counted."""
+        self.push_screen(GroupsScreen(message.host, message.where))
+
+    def on_group_chosen(self, message: GroupChosen) -> None:
+        """Show the messages of a group: back to the queue, filtered."""
+        self.pop_screen()
+        if isinstance(self.screen, HostScreen):
+            self.screen.queue.set_filter(message.where)
+
+    def on_ask_evidence(self, message: AskEvidence) -> None:
+        """Show raw commands and outputs."""
+        self.push_screen(EvidenceScreen(message.host, message.topic))
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """Show the keys that work here."""
+        pane = self.mail_screen.pane if self.mail_screen is not None else None
+        scopes = {"queue": Scope.QUEUE, "log": Scope.LOG, "hosts": Scope.OVERVIEW, "groups": Scope.GROUPS}
+        here = [scopes[pane.id]] if pane is not None and pane.id in scopes else []
+        self.push_screen(
+            HelpScreen([*here, *([Scope.HOST] if isinstance(self.screen, HostScreen) else [])], dict(self.options.keys))
+        )
+
+    async def action_back(self) -> None:
+        """Close a dialog, else clear a filter, else go back; never quits."""
+        screen = self.mail_screen
+        if screen is not None and screen.go_back():
+            return
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_up(self) -> None:
+        """Go up one level."""
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_leave(self) -> None:
+        """Go to the overview; from there, quit."""
+        if len(self.screen_stack) > 2:
+            self.action_overview()
+        else:
+            self.exit()
+
+    def action_overview(self) -> None:
+        """Show all hosts."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_refresh_now(self) -> None:
+        """Read hosts again now: that of the screen, or all."""
+        host = getattr(self.screen, "host", None)
+        self.fleet.retry(host)
+        self.notify(f"reading {show_line(host) if host else 'all hosts'} again", timeout=2, markup=False)
+
+    def action_pause(self) -> None:
+        """Stop or resume reading queues."""
+        self.about.paused = not self.about.paused
+        self.fleet.pause(self.about.paused)
+
+    def action_next_pane(self) -> None:
+        """Go to the next pane."""
+        if self.mail_screen is not None:
+            self.mail_screen.step_pane(1)
+
+    def action_previous_pane(self) -> None:
+        """Go to the previous pane."""
+        if self.mail_screen is not None:
+            self.mail_screen.step_pane(-1)
+
+    def action_zoom(self) -> None:
+        """Give the pane the whole screen, or take it back."""
+        if self.mail_screen is not None:
+            self.mail_screen.toggle_class("-zoomed")
+            pane = self.mail_screen.pane
+            if pane is not None:
+                self.mail_screen.focus_pane(pane)
+
+    def action_host(self, step: int) -> None:
+        """Show the next or previous host."""
+        names = self.host_names
+        shown = getattr(self.screen, "host", None)
+        at = names.index(shown) + step if shown in names else 0
+        self.open_host(names[at % len(names)])
+
+    def action_switch_host(self) -> None:
+        """Find a host by name."""
+        self.push_screen(CommandPalette(providers=[HostCommands], placeholder="host ..."))
+
+    def action_evidence(self) -> None:
+        """Show the raw command and output behind the pane."""
+        screen = self.mail_screen
+        pane = screen.pane if screen is not None else None
+        if screen is None or pane is None:
+            return
+        host = pane.host or getattr(screen, "chosen", None)
+        if host is not None and pane.evidence_topic:
+            self.post_message(AskEvidence(host, pane.evidence_topic))
+
+    def action_copy(self) -> None:
+        """Copy what the pane says its cursor stands on."""
+        pane = self.mail_screen.pane if self.mail_screen is not None else None
+        text = getattr(pane, "copied", None)
+        if text:
+            self.copy_to_clipboard(show_line(text))
+            self.notify(f"{len(text)} characters sent to the clipboard (OSC 52)", timeout=3, markup=False)
+
+    def action_mouse(self) -> None:
+        """Leave the mouse to the terminal, or take it back."""
+        driver = self._driver
+        if driver is None:
+            return
+        self._mouse = not self._mouse
+        switch = getattr(driver, "_enable_mouse_support" if self._mouse else "_disable_mouse_support", None)
+        if switch is not None:
+            switch()
+        self.notify(
+            "the mouse is mailtui's" if self._mouse else "the mouse is the terminal's: select text", markup=False
+        )
+
+
+def calm_collector() -> None:
+    """Spare the loop the long pauses of full collections: what lives from start-up on is left out of them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 1000)
+
+
+SWITCH: Final = 0.0005
+"""Seconds after which a thread at work lets the event loop go on, a tenth of Python's own: keys are answered sooner."""
+
+
+async def run_console(hosts: Sequence[Host], options: ConsoleOptions | None = None) -> None:
+    """Run the console over these hosts until it is left; every link is closed before this returns."""
+    calm_collector()
+    sys.setswitchinterval(SWITCH)
+    async with Fleet(hosts) as fleet:
+        console = Console(fleet, options)
+        loop = asyncio.get_running_loop()
+        for ending in (signal.SIGTERM, signal.SIGHUP):  # the terminal is given back, the links are closed
+            loop.add_signal_handler(ending, console.exit)
+        try:
+            await console.run_async(mouse=options.mouse if options is not None else True)
+        finally:
+            for ending in (signal.SIGTERM, signal.SIGHUP):
+                loop.remove_signal_handler(ending)

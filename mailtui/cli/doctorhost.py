@@ -1,0 +1,198 @@
+"""What `doctor HOST` looks at: the way to a host, its mail server, and what the login may do there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mailtui.cli import hosting
+from mailtui.cli.findings import Finding, Status
+from mailtui.cli.ping import ping
+from mailtui.cli.times import brief
+from mailtui.errors import HostError, TimedOut
+
+if TYPE_CHECKING:
+    from mailtui.config import Host
+    from mailtui.model import Capability
+    from mailtui.mta.contract import Evidence
+    from mailtui.session import Link
+
+STEPS = ("reach", "host key", "login", "shell", "mail server")
+"""The way to a host, in order; a fault at one leaves those behind it unknown."""
+
+FAULTS = {
+    "unreachable": "reach",
+    "host-key": "host key",
+    "auth": "login",
+    "needs-input": "login",
+    "refused": "login",
+    "restricted-shell": "shell",
+    "no-mta": "mail server",
+    "unsupported": "mail server",
+}
+"""Host state -> the step it stands for."""
+
+SKEW_WARN, SKEW_BAD = 2.0, 60.0
+"""Seconds a host's clock may differ: times of its log and queue are shown as they come."""
+
+UNBUILT_WORDS = ("not built", "not yet")
+"""How an adapter's `why` says that no right is missing but the program."""
+
+_GRANT = re.compile(rb"^\s+\([^)]*\)\s*(.+)$", re.M)
+_TAGS = re.compile(rb"^(?:[A-Z_]+:\s*|[A-Z_]+=\S+\s+)*")
+_WILDCARD = re.compile(rb"(?<!\\)[*?\[]")
+
+
+def examine(args: Namespace, host: Host) -> list[Finding]:
+    """Look at a host; whatever fails becomes a finding."""
+    return asyncio.run(_examine(host, args.timeout))
+
+
+async def _examine(host: Host, timeout: float) -> list[Finding]:
+    began = time.monotonic()
+    fault: HostError
+    found: list[Finding] = [Finding("config", Status.OK, configured(host))]
+    try:
+        async with asyncio.timeout(timeout):
+            async with hosting.open_link(host) as link:
+                took = time.monotonic() - began
+                found += way(None, took)
+                found += [server(link), clock(link), await distance(link), *tools(link)]
+                found += await rights(link)
+                found += await logs(link)
+    except HostError as error:
+        fault = error
+    except TimeoutError:
+        fault = TimedOut(f"{host.name} did not answer within {timeout:g} s", "raise --timeout, or look at its load")
+    else:
+        return found
+    return [*found, *(trouble(fault) if len(found) > 1 else way(fault, time.monotonic() - began))]
+
+
+def configured(host: Host) -> str:
+    """Tell how a host is reached."""
+    if host.transport == "local":
+        return "this machine itself, without SSH"
+    parts = [f"{host.user}@{host.address}" if host.user else str(host.address or host.name)]
+    parts += [f"port {host.port}"] if host.port else []
+    parts += [f"by way of {host.jump}"] if host.jump and host.jump.lower() != "none" else []
+    return f"{', '.join(parts)}; mode {host.mode}"
+
+
+def way(error: HostError | None, took: float) -> list[Finding]:
+    """Tell each step of the way to a host: good up to a fault, not known behind it."""
+    fault = STEPS.index(FAULTS.get(error.kind, "reach")) if error is not None else len(STEPS)
+    good = {"reach": "answers", "host key": "known", "login": "accepted", "shell": "runs our scripts"}
+    found = [Finding(step, Status.OK, good.get(step, "found")) for step in STEPS[:fault] if step in good]
+    if error is None:
+        return [Finding("reach", Status.OK, "answers", took=took), *found[1:]]
+    found.append(Finding(STEPS[fault], Status.BAD, error.message, advice=error.cure, took=took))
+    behind = f"not known before {STEPS[fault]} is right"
+    return [*found, *(Finding(step, Status.UNKNOWN, behind) for step in STEPS[fault + 1 :])]
+
+
+def trouble(error: HostError) -> list[Finding]:
+    """Tell what failed on a host that had been reached."""
+    return [Finding("link", Status.BAD, error.message, advice=error.cure)]
+
+
+def server(link: Link) -> Finding:
+    """Tell which mail server was found and by what."""
+    identity = link.identity
+    told = f"{link.mta.title} {identity.version}, {', '.join(identity.instances) or 'one instance'}"
+    return Finding("mail server", Status.OK, told, f"login {identity.login}", evidence=texts(link.evidence))
+
+
+def texts(evidence: Sequence[Evidence]) -> tuple[str | bytes, ...]:
+    """Give commands and their raw output as evidence."""
+    return tuple(b"$ %s\n%s" % (each.command.encode("utf-8", "replace"), each.output) for each in evidence)
+
+
+def clock(link: Link) -> Finding:
+    """Compare the host's clock with ours."""
+    skew = link.identity.clock_skew
+    if skew is None:
+        return Finding("clock", Status.UNKNOWN, "the host's clock could not be read")
+    told = f"{abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} ours"
+    advice = "let NTP set both clocks: ages and merged logs are wrong by as much"
+    if abs(skew) <= SKEW_WARN:
+        return Finding("clock", Status.OK, told)
+    return Finding("clock", Status.BAD if abs(skew) > SKEW_BAD else Status.WARN, told, advice=advice)
+
+
+async def rights(link: Link) -> list[Finding]:
+    """Tell what the login may do, and warn of sudo rules that allow more than they seem to."""
+    read = await link.capabilities()
+    evidence = texts(read.evidence)
+    return [*(right(each) for each in read.value), *sudo_wildcards(read.evidence, evidence)]
+
+
+def right(capability: Capability) -> Finding:
+    """Tell of one capability whether the login has it."""
+    name = f"may {capability.name}"
+    if capability.allowed:
+        return Finding(name, Status.OK, capability.why or "yes")
+    unbuilt = any(word in capability.why for word in UNBUILT_WORDS)
+    status = Status.INFO if unbuilt else Status.WARN
+    return Finding(name, status, capability.why or "no", advice=capability.cure)
+
+
+def sudo_wildcards(evidence: Sequence[Evidence], raw: tuple[str | bytes, ...]) -> Iterator[Finding]:
+    """Name sudo rules with wildcards: a `*` also matches blanks, so options can be slipped in."""
+    for each in evidence:
+        if not is_listing(each.command):
+            continue
+        for rule in dict.fromkeys(dangerous(each.output)):
+            told = b"a wildcard allows more arguments than it seems to: " + rule
+            advice = "write the arguments out, or as a regular expression (^...$, sudo 1.9.10); see `mailtui sudoers`"
+            yield Finding("sudo", Status.WARN, told.decode("utf-8", "backslashreplace"), evidence=raw, advice=advice)
+
+
+def is_listing(command: str) -> bool:
+    """Tell whether a command lists what sudo allows; the output of others may hold anything, mail included."""
+    words = command.split()
+    return len(words) > 1 and words[0].rpartition("/")[2] == "sudo" and "-l" in words and words[-1].startswith("-")
+
+
+def dangerous(listing: bytes) -> Iterator[bytes]:
+    """Give the commands of a `sudo -l` listing that a wildcard makes wider than they look."""
+    for match in _GRANT.finditer(listing):
+        for command in re.split(rb"(?<!\\),\s*", match[1]):
+            rule = _TAGS.sub(b"", command.strip())
+            path, _, arguments = rule.partition(b" ")
+            plain = [part for part in (path, arguments) if not (part.startswith(b"^") and part.endswith(b"$"))]
+            if any(_WILDCARD.search(part) for part in plain):
+                yield rule
+
+
+def tools(link: Link) -> Iterator[Finding]:
+    """Tell which helpers a host lacks."""
+    if not link.identity.fact("perl"):
+        told = "no perl: queue files are read more slowly, and an undoable delete needs python3 or flock instead"
+        yield Finding("tools", Status.INFO, told)
+    if not link.identity.fact("sudo"):
+        yield Finding("tools", Status.INFO, "no sudo: the login can do what its own rights allow")
+
+
+async def logs(link: Link) -> list[Finding]:
+    """Tell which mail logs the login may read."""
+    try:
+        found = await link.find_logs()
+    except HostError as error:
+        return [Finding("logs", Status.WARN, error.message, advice=error.cure)]
+    if found.value:
+        return [Finding("logs", Status.OK, ", ".join(found.value), evidence=texts(found.evidence))]
+    advice = f"put {link.identity.login} into the group that may read them, or name them: `logs:` of this host"
+    return [Finding("logs", Status.WARN, "no mail log that the login may read", advice=advice)]
+
+
+async def distance(link: Link) -> Finding:
+    """Tell how long a round trip takes."""
+    took = await ping(link)
+    if took is None:
+        return Finding("latency", Status.UNKNOWN, "could not be measured")
+    return Finding("latency", Status.OK, f"{took * 1000:.0f} ms" if took < 1 else brief(took), took=took)

@@ -1,0 +1,55 @@
+"""The demo's server process: makes the fleet, says where it is, waits for the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from mailtui.demo import DemoOptions
+from mailtui.demo.fleet import DemoFleet
+
+_SLOW = 5_000
+"""From so many messages on, making them takes long enough to tell how far it is."""
+
+
+async def serve_until_told(options: DemoOptions, ready: int | None = None) -> int:
+    """Serve a fleet until a signal says stop, or where a parent gave a handle to say `ready` on, until it is gone."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    if ready is not None:
+        loop.add_reader(sys.stdin.fileno(), stop.set)
+    fleet = DemoFleet(options.hosts, options.messages, options.seed, options.directory, options.rate)
+    if options.messages >= _SLOW:
+        fleet.progress = lambda made: _say(f"{made:,} of {options.messages:,} messages made")
+    async with fleet:
+        if options.config_out is not None:
+            _write(options.config_out, fleet.config_path.read_bytes())
+        _say(f"{options.hosts} demo hosts are ready; configuration: {options.config_out}")
+        if ready is not None:
+            os.write(ready, b"1")
+            os.close(ready)
+        await stop.wait()
+    if options.config_out is not None:
+        options.config_out.unlink(missing_ok=True)
+    return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write the configuration in one step: whoever waits for the file never reads half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, content)
+    finally:
+        os.close(handle)
+    temporary.replace(path)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"mailtui demo: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""Mail servers: the contract, and one package each."""

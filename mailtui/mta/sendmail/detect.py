@@ -1,0 +1,200 @@
+"""Finds Sendmail on a host: version, build, options, queues, and what the login has there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from mailtui.model import Identity
+from mailtui.mta.contract import Evidence, Read
+from mailtui.procedure import REGISTRY, Procedure, Reply, Request
+
+DETECT: Final = REGISTRY.load(__package__, "detect.sh", "sendmail/detect")
+RIGHTS: Final = REGISTRY.load(__package__, "rights.sh", "sendmail/rights")
+
+HELPER: Final = "/usr/local/libexec/mailtui-helper"
+"""Where the optional root-owned helper is looked for."""
+
+_VERSION: Final = re.compile(rb"^Version ([0-9][0-9A-Za-z.+-]{0,40})", re.MULTILINE)
+_FLAGS: Final = re.compile(rb"^ *(?:Compiled with|OS Defines):(.*(?:\n[\t ]{2,}.*)*)", re.MULTILINE)
+_OPTION: Final = re.compile(rb"O ?([A-Za-z][A-Za-z.]*) *= *(.*)")
+_GROUP: Final = re.compile(rb"Q([A-Za-z0-9_-]{1,64}) *,(.*)")
+_PATH: Final = re.compile(rb"(?:^|,)\s*P(?:ath)?\s*=\s*([^,]*)", re.IGNORECASE)
+_SPAN: Final = re.compile(r"([0-9]+)([smhdw]?)")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+_NUMBERS: Final = {
+    "queue_la": b"queuela",
+    "refuse_la": b"refusela",
+    "max_daemon_children": b"maxdaemonchildren",
+    "connection_rate_throttle": b"connectionratethrottle",
+    "min_free_blocks": b"minfreeblocks",
+    "max_queue_run_size": b"maxqueuerunsize",
+}
+"""Facts that are whole numbers, and their options."""
+
+_HOST: Final = (
+    "sendmail", "sudo_found", "sudo_version", "uid", "perl", "zone", "os", "hostname", "mailq", "proc", "cat", "tail",
+    "logs",
+)  # fmt: skip
+"""Facts that the host tells as they are. `sudo_found` is where sudo lies; `sudo` is set only where it may be asked."""
+
+
+def detect(now: Callable[[], float], refused: set[tuple[str, str]]) -> Procedure[Read[Identity | None]]:
+    """Find Sendmail; None where the host has none.
+
+    `now` is our own clock; `refused` holds the hosts and logins whose sudo has said no, so that none is asked twice.
+    """
+    reply = yield Request(DETECT)
+    seen_at = now()
+    version = reply.body("version")
+    evidence = _evidence(reply)
+    found = _VERSION.search(version)
+    if not found:
+        return Read(None, evidence)
+    host = dict(_pairs(reply.body("host")))
+    facts = {name: host.get(name, "") for name in _HOST}
+    facts["flags"] = " ".join(_text(word) for match in _FLAGS.findall(version) for word in match.split())
+    facts |= _main(reply)
+    facts |= _submit(reply)
+    asked: tuple[Evidence, ...] = ()
+    who = (host.get("hostname", ""), host.get("login", ""))
+    facts |= {"sudo": "", "sudo_list": "", "sudo_cat": "", "helper": ""}
+    if facts["sudo_found"] and who not in refused:
+        answer = yield Request(RIGHTS, sudo_data(facts))
+        asked = sudo_evidence(answer)
+        if answer.status == 0:
+            allowed = [_text(line) for line in answer.body("allowed").splitlines()]
+            facts["sudo"] = facts["sudo_found"]
+            facts["helper"] = HELPER if HELPER in allowed else ""
+            facts["sudo_cat"] = "1" if "cat" in allowed else ""
+            facts["sudo_list"] = ";".join(each for each in allowed if each.startswith("-"))
+        elif answer.status == 2:
+            refused.add(who)
+    identity = Identity(
+        mta="sendmail",
+        version=_text(found[1]),
+        instances=("sendmail",),
+        clock_skew=_skew(host.get("epoch", ""), _text(reply.body("end")).strip(), seen_at, reply.took),
+        login=host.get("login", ""),
+        facts=tuple(sorted(facts.items())),
+    )
+    return Read(identity, evidence + asked)
+
+
+def sudo_data(facts: Mapping[str, str]) -> bytes:
+    """Give what the script that asks sudo reads; the queue file in it stands for all of them."""
+    file = f"{facts['queue_directory'].replace('*', '1')}/qf000000000000" if facts["queue_directory"] else ""
+    lines = (facts["sudo_found"], facts["sendmail"], HELPER, facts["cat"], file)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def sudo_evidence(answer: Reply) -> tuple[Evidence, ...]:
+    """Give what sudo lists for this login; nothing where it was not asked."""
+    return tuple(Evidence("sudo -n -l", section.body, answer.status) for section in answer.named("rules"))
+
+
+def _skew(begun: str, ended: str, seen_at: float, took: float) -> float | None:
+    """Compare the host's clock with ours as NTP does: by two pairs of times, so that the way there and back cancels."""
+    if not begun.isdigit():
+        return None
+    last = ended if ended.isdigit() else begun
+    skew = ((float(begun) - (seen_at - took)) + (float(last) - seen_at)) / 2 + 0.5  # `date` drops fractions
+    return skew if abs(skew) > 1 else 0.0
+
+
+def _evidence(reply: Reply) -> tuple[Evidence, ...]:
+    """Give what was asked as one would type it, and the answers."""
+    told = [Evidence("id; uname -a; date; command -v sendmail mailq sudo perl", reply.body("host"), reply.status)]
+    if version := reply.body("version"):
+        told.append(Evidence("sendmail -d0.10 -bt </dev/null", version, reply.status))
+    for name in ("cf", "submit"):
+        for section in reply.named(name):
+            path = _text(section.body.partition(b"\n")[0])
+            told.append(Evidence(f"grep '^[OQ]' {path}", section.body, 0 if "readable" in section.args else 1))
+    return tuple(told)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _pairs(body: bytes) -> Iterable[tuple[str, str]]:
+    for line in body.splitlines():
+        name, _, value = _text(line).partition(" ")
+        yield name, value
+
+
+def _settings(reply: Reply, name: str) -> tuple[str, dict[bytes, bytes] | None, list[bytes]]:
+    """Read a configuration file's section: its path, its options (None where it may not be read), its lines."""
+    sections = reply.named(name)
+    if not sections:
+        return "", None, []
+    path, *lines = sections[0].body.splitlines() or [b""]
+    if "readable" not in sections[0].args:
+        return _text(path), None, []
+    options = {match[1].lower(): match[2].strip() for line in lines if (match := _OPTION.fullmatch(line))}
+    old = {b"OQ": b"queuedirectory"}  # one letter options, from before version 8.7
+    for line in lines:
+        if (option := old.get(line[:2])) and option not in options and line[2:3] == b"/":
+            options[option] = line[2:].strip()
+    return _text(path), options, lines
+
+
+def _main(reply: Reply) -> dict[str, str]:
+    """Read the facts of the daemon's configuration file; all empty where it cannot be read."""
+    path, options, lines = _settings(reply, "cf")
+    given = options or {}
+
+    def value(option: bytes) -> str:
+        return _text(given.get(option, b""))
+
+    expiry = given.get(b"timeout.queuereturn.normal") or given.get(b"timeout.queuereturn", b"5d")
+    facts = {name: number if (number := value(option)).isdigit() else "" for name, option in _NUMBERS.items()}
+    return facts | {
+        "cf": path,
+        "queue_directory": value(b"queuedirectory"),
+        "queue_groups": "" if options is None else _groups(lines, value(b"queuedirectory")),
+        "control_socket": value(b"controlsocketname"),
+        "pid_file": value(b"pidfile"),
+        "host_status_directory": _under(value(b"hoststatusdirectory"), value(b"queuedirectory")),
+        "host_status_timeout": "" if options is None else seconds(value(b"timeout.hoststatus") or "30m", "m"),
+        "queuereturn": "" if options is None else seconds(_text(expiry), "d"),
+        "min_queue_age": seconds(value(b"minqueueage"), "m"),
+        "max_queue_age": seconds(value(b"maxqueueage"), "m"),
+        "privacy": value(b"privacyoptions"),
+    }
+
+
+def _submit(reply: Reply) -> dict[str, str]:
+    path, options, _ = _settings(reply, "submit")
+    client = _text((options or {}).get(b"queuedirectory", b""))
+    return {"submit_cf": path, "client_queue": client}
+
+
+def _groups(lines: list[bytes], queue_directory: str) -> str:
+    """Give the queue groups that have a path of their own, as `name path` joined by `;`."""
+    groups = []
+    for line in lines:
+        if match := _GROUP.fullmatch(line):
+            path = _PATH.search(match[2])
+            where = _text(path[1].strip()) if path else ""
+            if where and ";" not in where:
+                groups.append(f"{_text(match[1])} {_under(where, queue_directory)}")
+    return ";".join(groups)
+
+
+def _under(path: str, queue_directory: str) -> str:
+    """Make a path absolute: a relative one lies below the queue directory."""
+    if not path or path.startswith("/"):
+        return path
+    base = queue_directory.rpartition("/")[0] if queue_directory.endswith("*") else queue_directory
+    return f"{base}/{path}" if base else ""
+
+
+def seconds(span: str, unit: str) -> str:
+    """Read a time of the configuration (`5d`, `1h30m`, a bare number in `unit`) as seconds; "" where it is none."""
+    if not span or not re.fullmatch(r"(?:[0-9]+[smhdw]?)+", span):
+        return ""
+    return str(sum(int(count) * _SECONDS[letter or unit] for count, letter in _SPAN.findall(span)))

@@ -1,0 +1,1 @@
+"""What joins the store to a widget: one module a pane."""

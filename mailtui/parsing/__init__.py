@@ -1,0 +1,1 @@
+"""Parsers that know no mail server: lines, syslog heads, /proc."""

@@ -1,0 +1,231 @@
+"""One host: a connection with its adapter. Every headless command and the live fleet read hosts through a `Link`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from mailtui.clock import SYSTEM, Clock
+from mailtui.errors import HostError, NoMta, TimedOut, Unreachable, Unsupported
+from mailtui.model import Capability, Identity, LogCursor, Message, QueueRow, Stats
+from mailtui.mta import registry
+from mailtui.mta.contract import Evidence, KnownQueue, LogBlock, LogGap, LogQuery, Mta, QueueReading, Read
+from mailtui.procedure import REGISTRY, Begin, Data, End, Event, Limits, Procedure, Reply, Request, Section
+from mailtui.transport.contract import Transport
+from mailtui.transport.drive import drive
+from mailtui.transport.gate import Gate
+
+if TYPE_CHECKING:
+    from mailtui.config import Host
+
+T = TypeVar("T")
+
+STATS_PAUSE = 1.0
+"""Seconds between the two samples that a one-shot `stats` takes its rates from."""
+
+
+def gate_of(host: Host) -> Gate:
+    """Make the exec gate of a host's mode."""
+    return Gate(REGISTRY, read_only=host.mode == "read-only")
+
+
+@asynccontextmanager
+async def connected(host: Host, clock: Clock = SYSTEM) -> AsyncIterator[Transport]:
+    """Open a host's transport and close it afterwards; raises a HostError that says why it could not be opened."""
+    transport: Transport
+    if host.transport == "local":
+        from mailtui.transport.local import LocalTransport
+
+        transport = LocalTransport(gate=gate_of(host))
+    else:
+        # the SSH library is big: importing it here would hold up the first frames of the console
+        await asyncio.to_thread(importlib.import_module, "mailtui.transport.ssh")
+        from mailtui.transport.ssh import SshTransport
+        from mailtui.transport.target import Target
+
+        target = Target(
+            name=host.name,
+            address=host.address,
+            port=host.port,
+            user=host.user,
+            identity=host.identity,
+            known_hosts=host.known_hosts,
+            jump=host.jump,
+        )
+        transport = await SshTransport.connect(target, gate=gate_of(host), clock=clock)
+    try:
+        yield transport
+    finally:
+        await transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What was found on a host: its adapter, its identity and the evidence for it."""
+
+    mta: Mta
+    identity: Identity
+    evidence: tuple[Evidence, ...]
+
+
+async def detect(transport: Transport, wanted: str = "auto") -> Detected:
+    """Find the host's mail server; raises NoMta where none of the adapters knows it."""
+    tried = registry.names() if wanted == "auto" else (wanted,)
+    for name in tried:
+        mta = registry.adapter(name)
+        read = await drive(transport, mta.detect())
+        if read.value is not None:
+            return Detected(mta, read.value, read.evidence)
+    raise NoMta(
+        f"no {' or '.join(tried)} found on the host",
+        "set `mta:` for this host if it is installed where a login shell does not look",
+    )
+
+
+class Link:
+    """A connected host whose mail server is known."""
+
+    def __init__(self, host: Host, transport: Transport, found: Detected, clock: Clock = SYSTEM) -> None:
+        self.host = host
+        self.transport = transport
+        self.mta = found.mta
+        self.identity = found.identity
+        self.evidence = found.evidence
+        self.clock = clock
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, host: Host, clock: Clock = SYSTEM) -> AsyncIterator[Link]:
+        """Connect, find the mail server, and close everything at the end; raises a HostError."""
+        async with connected(host, clock) as transport:
+            yield cls(host, transport, await detect(transport, host.mta), clock)
+
+    async def _ask(self, procedure: Procedure[T]) -> T:
+        return await drive(self.transport, procedure)
+
+    async def capabilities(self) -> Read[tuple[Capability, ...]]:
+        """Find what the login may do here."""
+        read = await self._ask(self.mta.capabilities(self.identity, self.host.logs))
+        named = (
+            replace(each, cure=each.cure.replace("sudoers HOST", f"sudoers {self.host.name}")) for each in read.value
+        )
+        return Read(tuple(named), read.evidence)
+
+    async def queue(self, known: KnownQueue | None = None) -> QueueReading:
+        """Read the whole queue, or with `known` what changed since."""
+        return await self._ask(self.mta.list_queue(self.host.name, self.identity, known))
+
+    def decode(self, row: QueueRow) -> Message:
+        """Make the whole message of a row."""
+        return self.mta.decode(self.host.name, self.identity, row)
+
+    async def show(self, row: QueueRow) -> Read[Message]:
+        """Read one message with its headers anew."""
+        return await self._ask(self.mta.show(self.host.name, self.identity, row))
+
+    async def samples(self, interval: float) -> AsyncGenerator[Stats, None]:
+        """Sample service and resources for as long as it is iterated; close it with `aclosing`."""
+        parser = self.mta.stats_parser(self.host.name, self.identity)
+        request = self.mta.stats_request(self.identity, interval)
+        async with self.transport.stream(request) as events, aclosing(sampled(events)) as samples:
+            async for sections in samples:
+                yield parser.feed(sections, self.clock.wall())
+
+    async def stats(self) -> Stats:
+        """Take one sample with rates: two readings a second apart."""
+        async with aclosing(self.samples(STATS_PAUSE)) as samples:
+            first = await anext(samples)
+            return await anext(samples, first)
+
+    async def find_logs(self) -> Read[tuple[str, ...]]:
+        """Find the log files of the mail server that the login may read; Unsupported where they lie on another host."""
+        if self.host.logs_via and not self.host.logs:
+            via = self.host.logs_via[0].via
+            raise Unsupported(f"`logs: {{via: {via}}}` is not built yet", f"read the log of {via} itself")
+        return await self._ask(self.mta.find_logs(self.identity, self.host.logs))
+
+    async def search_logs(self, paths: Sequence[str], query: LogQuery, seconds: float = 120.0) -> Reply:
+        """Search current, rotated and compressed logs on the host."""
+        request = self.mta.search_request(self.identity, paths, query)
+        return await self.transport.run(Request(request.script, request.data, Limits(seconds, request.limits.output)))
+
+
+async def sampled(events: AsyncIterator[Event]) -> AsyncGenerator[list[Section], None]:
+    """Cut a sampling stream into samples: all sections from one `sample` to the next.
+
+    A sample is given as soon as the next begins or an `eos` section (end of sample) closes it; raises Unreachable when
+    the stream is cut.
+    """
+    sections: list[Section] = []
+    name: str | None = None
+    args: tuple[str, ...] = ()
+    body: list[bytes] = []
+    async for event in events:
+        match event:
+            case Data(body=more):
+                body.append(more)
+            case Begin():
+                if name is not None:
+                    sections.append(Section(name, args, b"".join(body)))
+                name, args = event.name, event.args
+                body = []
+                if name in ("sample", "eos") and sections:
+                    yield sections
+                    sections = []
+                if name == "eos":
+                    name = None
+            case End(status=status):
+                raise Unreachable(f"the sampling script ended by itself with status {status}")
+    raise Unreachable("the link was cut while sampling")
+
+
+Followed = AsyncGenerator[LogBlock | LogGap, None]
+
+
+async def followed(link: Link, path: str, cursor: LogCursor | None, last: int) -> Followed:
+    """Follow a log on one connection, from a cursor or its last lines, until the link is cut (Unreachable).
+
+    Whoever reconnects hands in the cursor of the last block: no line is lost or doubled. Close it with `aclosing`.
+    """
+    request = link.mta.follow_request(link.identity, path, cursor, last)
+    parser = link.mta.follow_parser(link.identity, path, cursor)
+    async with link.transport.stream(request) as events:
+        async for event in events:
+            if isinstance(event, End):
+                raise TimedOut(f"following {path} ended by itself with status {event.status}")
+            for block in parser.feed(event):
+                yield block
+    raise Unreachable("the link was cut while following the log")
+
+
+class Answer(Generic[T]):
+    """A host with what it answered, or with why it did not."""
+
+    __slots__ = ("error", "host", "value")
+
+    def __init__(self, host: Host, value: T | None = None, error: HostError | None = None) -> None:
+        self.host = host
+        self.value = value
+        self.error = error
+
+
+async def ask_all(hosts: Sequence[Host], ask: Callable[[Host], Awaitable[T]], timeout: float) -> list[Answer[T]]:
+    """Ask every host at the same time; a host's failure is its answer and stops no other."""
+
+    async def one(host: Host) -> Answer[T]:
+        try:
+            async with asyncio.timeout(timeout):
+                return Answer(host, value=await ask(host))
+        except HostError as error:
+            return Answer(host, error=error)
+        except TimeoutError:
+            cure = "raise --timeout, or look at the host's load"
+            return Answer(host, error=TimedOut(f"{host.name} did not answer within {timeout:g} s", cure))
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(host)) for host in hosts]
+    return [task.result() for task in tasks]

@@ -1,0 +1,1 @@
+"""Ways to run registered scripts on a host: over SSH, on this machine, from a tape."""

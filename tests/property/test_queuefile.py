@@ -1,0 +1,66 @@
+"""Control files of any bytes: never an exception, never a lost line; what is built is read back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailtui.mta.sendmail import queuefile
+
+LINE = st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b"").replace(b"\xff", b""))
+TEXT = LINE.map(lambda raw: b"x" + raw)
+ADDRESS = LINE.map(lambda raw: b"<" + raw + b"@example.net>")
+RECIPIENT = st.tuples(st.none() | TEXT, ADDRESS)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_read(record: bytes) -> None:
+    file = queuefile.parse(record)
+    row = queuefile.envelope(record)
+    assert len(queuefile.reasons(file)) == len(file.recipients)
+    assert [each.address for each in file.recipients] == row.recipients
+
+
+@given(st.lists(st.sampled_from([b"V", b"T", b"M", b"S", b"R", b"r", b"C", b"H", b"$", b"F", b"%", b"N"]).flatmap(
+    lambda code: TEXT.map(lambda text: code + text)), max_size=12, unique=True))  # fmt: skip
+def test_no_line_is_lost(lines: list[bytes]) -> None:
+    file = queuefile.parse(b"".join(line + b"\n" for line in lines))
+    kept = len(file.unknown) + len(file.macros) + len(file.headers) + len(file.recipients)
+    kept += sum(each.reason is not None for each in file.recipients)
+    kept += sum(each.original is not None for each in file.recipients)
+    controlling = sum(line[:1] == b"C" for line in lines)
+    single = len({line[:1] for line in lines if line[:1] in b"VTSFN"}) + (file.reason is not None)
+    assert kept + single + controlling == len(lines)
+
+
+@given(
+    sender=ADDRESS,
+    recipients=st.lists(RECIPIENT, max_size=6),
+    headers=st.lists(st.tuples(st.sampled_from([b"Subject", b"X-Odd", b"To"]), TEXT), max_size=4),
+    attempts=st.integers(0, 99),
+    quarantine=st.none() | TEXT,
+)
+def test_what_is_written_is_read_back(
+    sender: bytes,
+    recipients: list[tuple[bytes | None, bytes]],
+    headers: list[tuple[bytes, bytes]],
+    attempts: int,
+    quarantine: bytes | None,
+) -> None:
+    lines = [b"V8", b"T1795375413", b"K1795375462", b"N%d" % attempts, b"P30000"]
+    lines += [b"q" + quarantine] if quarantine is not None else []
+    lines += [b"Fbs", b"S" + sender]
+    for reason, address in recipients:
+        lines += [b"M" + reason] if reason is not None else []
+        lines += [b"RPFD:" + address]
+    lines += [b"H??" + name + b": " + value for name, value in headers] + [b"."]
+    record = b"".join(line + b"\n" for line in lines)
+    file = queuefile.parse(record)
+    assert file.complete and not file.unknown
+    assert file.sender == sender[1:-1]
+    assert [(each.reason, b"<" + each.address + b">") for each in file.recipients] == recipients
+    assert list(file.headers) == headers
+    assert (file.attempts, file.quarantine) == (attempts, quarantine)
+    row = queuefile.envelope(record)
+    assert row.sender == sender[1:-1]
+    assert row == queuefile.envelope(b"%unknown\n" + record), "the fast way reads what the slow one does"

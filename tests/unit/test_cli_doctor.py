@@ -1,0 +1,255 @@
+"""`mailtui doctor`, `hosts`, `sudoers`, `config`: what is found, and what is said of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailtui.cli import doctorhere, doctorhost, trust
+from mailtui.cli.findings import Finding, Status, verdict
+from mailtui.config import Host
+from mailtui.errors import AuthenticationFailed, HostKeyRefused, NoMta, RestrictedShell, Unreachable
+from mailtui.mta.contract import Evidence
+from tests.unit.cli_world import Run, World, run, valid, world
+
+__all__ = ["run", "world"]
+
+
+def found(run: Run, *words: str) -> tuple[int, dict[str, dict[str, Any]], str]:
+    """Give exit code, the findings by what they are of, and the verdict."""
+    code, out, _ = run("doctor", *words, "--json")
+    answer = valid(out, "doctor")
+    return code, {each["check"]: each for each in answer["findings"]}, answer["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("error", "at"),
+    [
+        (Unreachable("no route", "look"), "reach"),
+        (HostKeyRefused("unknown", "trust it"), "host key"),
+        (AuthenticationFailed("denied", "add the key"), "login"),
+        (RestrictedShell("rbash", "chsh"), "shell"),
+        (NoMta("none", "install"), "mail server"),
+    ],
+)
+def test_the_way_to_a_host_is_told_step_by_step(run: Run, world: World, error: Unreachable, at: str) -> None:
+    world.errors["mx1"] = error
+    code, findings, end = found(run, "mx1")
+    assert (code, end) == (1, "bad")
+    steps = [findings[step]["status"] for step in doctorhost.STEPS]
+    fault = doctorhost.STEPS.index(at)
+    assert steps == ["ok"] * fault + ["bad"] + ["unknown"] * (len(steps) - fault - 1)
+    assert findings[at]["advice"] == error.cure
+
+
+def test_a_good_host(run: Run, world: World) -> None:
+    world.logs["mx1"] = b""
+    code, findings, end = found(run, "mx1")
+    assert (code, end) == (0, "warn")  # it may not do everything
+    assert findings["mail server"]["summary"] == "Sendmail 8.17.1, mta, msp"
+    assert findings["mail server"]["evidence"] == ["$ sendmail -d0.1\nVersion \x1b[2J"]
+    assert findings["latency"]["took"] == 0.013
+    assert findings["may list"]["status"] == "ok"
+    assert findings["may flush"] | {"took": None} == {
+        "check": "may flush", "status": "warn", "summary": "sudo says no", "detail": None, "evidence": [],
+        "advice": "mailtui sudoers", "took": None,
+    }  # fmt: skip
+    assert findings["may delete"]["status"] == "info"
+    assert findings["logs"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(("skew", "status"), [(0.5, "ok"), (-30.0, "warn"), (3600.0, "bad"), (None, "unknown")])
+def test_clocks_are_compared(run: Run, world: World, skew: float | None, status: str) -> None:
+    world.skew = skew
+    assert found(run, "mx1")[1]["clock"]["status"] == status
+
+
+def test_wildcards_of_sudo_are_named(run: Run, world: World) -> None:
+    world.evidence = (
+        Evidence("sudo -n -l", b"User may run:\n    (root) NOPASSWD: /usr/sbin/postsuper -h [0-9A-F]*\n", 0),
+    )
+    finding = found(run, "mx1")[1]["sudo"]
+    assert finding["status"] == "warn"
+    assert "/usr/sbin/postsuper -h [0-9A-F]*" in finding["summary"]
+
+
+@pytest.mark.parametrize(
+    ("line", "rules"),
+    [
+        (b"    (root) NOPASSWD: /usr/sbin/sendmail -qI*", [b"/usr/sbin/sendmail -qI*"]),
+        (b"    (root) NOPASSWD: /usr/bin/mailq, /bin/cat /var/spool/*", [b"/bin/cat /var/spool/*"]),
+        (b"    (root) NOPASSWD: /usr/sbin/sendmail ^-qI[0-9A-Za-z]+ -v$", []),
+        (b'    (root) NOPASSWD: /usr/local/libexec/mailtui-helper ""', []),
+        (b"    (root) NOPASSWD: /bin/echo \\*", []),
+        (b"    (ALL : ALL) SETENV: NOPASSWD: /bin/[ab]", [b"/bin/[ab]"]),
+        (b"    env_reset, secure_path=/usr/*", []),
+    ],
+)
+def test_what_is_a_wildcard(line: bytes, rules: list[bytes]) -> None:
+    assert list(doctorhost.dangerous(line + b"\n")) == rules
+
+
+def test_only_the_listing_of_sudo_is_read_for_rules(run: Run, world: World) -> None:
+    world.evidence = (Evidence("sudo -n /usr/sbin/sendmail -bp -v", b"     (reason) of a stranger: *\n", 0),)
+    assert "sudo" not in found(run, "mx1")[1]
+
+
+def test_doctor_for_a_person_gives_cures(run: Run, world: World) -> None:
+    world.errors["mx1"] = HostKeyRefused("unknown key", "mailtui hosts trust mx1 --fingerprint SHA256:x")
+    code, out, _ = run("doctor", "mx1")
+    assert code == 1
+    assert "mailtui hosts trust mx1" in out
+    assert out.endswith("verdict: bad\n")
+
+
+def test_doctor_here(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "nowhere"))
+    code, findings, _ = found(run)
+    assert code == 0
+    assert findings["python"]["status"] == "ok"
+    assert findings["packages"]["status"] == "ok"
+    assert findings["agent"]["status"] == "warn"
+    assert findings["config"]["summary"] == "3 hosts"
+
+
+def test_doctor_names_faults_of_the_configuration(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text("version: 1\nhosts:\n  mx1: {port: many}\n")
+    code, findings, end = found(run, "-C", str(file))
+    assert (code, end) == (1, "bad")
+    assert "broken.yaml:3" in findings["config"]["detail"]
+
+
+def test_a_configuration_that_others_may_write_is_named(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "open.yaml"
+    file.write_text("version: 1\nhosts:\n  mx1: {}\n")
+    file.chmod(0o666)
+    out = run("doctor", "-C", str(file))[1]
+    assert "others may write" in out
+    assert "chmod go-w" in out
+
+
+@pytest.mark.parametrize(
+    ("term", "tty", "status"), [("dumb", True, "bad"), ("xterm", True, "ok"), ("xterm", False, "info")]
+)
+def test_terminals(monkeypatch: pytest.MonkeyPatch, term: str, tty: bool, status: str) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: tty)
+    assert next(doctorhere.terminal()).status == status
+
+
+def test_the_worst_finding_is_the_verdict() -> None:
+    def told(*statuses: Status) -> Status:
+        return verdict([Finding("x", status, "") for status in statuses])
+
+    assert told() is Status.OK
+    assert told(Status.INFO, Status.OK) is Status.OK
+    assert told(Status.UNKNOWN, Status.OK) is Status.UNKNOWN
+    assert told(Status.WARN, Status.UNKNOWN) is Status.WARN
+    assert told(Status.WARN, Status.BAD) is Status.BAD
+
+
+# --- hosts ----------------------------------------------------------------------------------------------------------
+
+
+def test_hosts_list(run: Run, world: World) -> None:
+    assert run("hosts", "list", "--names") == (0, "mx1\nmx2\nmx3\n", "")
+    hosts = valid(run("hosts", "list", "--json")[1], "host-list")["hosts"]
+    assert hosts[1] == {
+        "name": "mx2", "address": "192.0.2.2", "user": "oncall", "port": 2222, "mta": "auto", "mode": "read-only",
+        "tags": ["prod"], "groups": ["every", "pair"],
+    }  # fmt: skip
+    assert world.opened == []
+
+
+def test_hosts_test_tells_what_the_login_may(run: Run, world: World) -> None:
+    world.errors["mx3"] = NoMta("no sendmail found")
+    code, out, _ = run("hosts", "test", "--json")
+    assert code == 6
+    hosts = valid(out, "hosts")["hosts"]
+    assert [host["state"] for host in hosts] == ["ok", "ok", "no-mta"]
+    assert hosts[0]["capabilities"]["list"] == {"allowed": True, "why": "", "cure": "mailtui sudoers"}
+    assert hosts[0]["latency"] == 0.013
+    assert hosts[2]["capabilities"] is None
+    assert "list read retry" in run("hosts", "test", "mx1")[1]
+
+
+class Keys:
+    """Stands in for fetching and trusting keys."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.trusted: list[str] = []
+        key = trust.fetch
+        assert callable(key)
+        monkeypatch.setattr(trust, "fetch", lambda host: self)
+        monkeypatch.setattr(trust, "remember", self.remember)
+        self.line = "ssh-ed25519 AAAA"
+        self.fingerprint = "SHA256:right"
+
+    def remember(self, host: object, fingerprint: str) -> "Keys":
+        """Trust the right one alone."""
+        if fingerprint != self.fingerprint:
+            raise HostKeyRefused("another key", "compare")
+        self.trusted.append(fingerprint)
+        return self
+
+
+def test_trust_needs_the_right_fingerprint(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(monkeypatch)
+    assert run("hosts", "trust", "mx1", "--fingerprint", "SHA256:wrong")[0] == 4
+    assert keys.trusted == []
+    assert run("hosts", "trust", "mx1", "--fingerprint", "MD5:x")[0] == 2
+    assert run("hosts", "trust", "mx1", "--fingerprint", "SHA256:right")[0] == 0
+    assert keys.trusted == ["SHA256:right"]
+
+
+@pytest.mark.parametrize("words", [["--no-input"], []])
+def test_trust_without_anyone_to_ask_only_shows_the_key(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    keys = Keys(monkeypatch)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: bool(words))
+    code, out, err = run("hosts", "trust", "mx1", *words)
+    assert (code, out, keys.trusted) == (4, "", [])
+    assert "mailtui hosts trust mx1 --fingerprint SHA256:right" in err
+
+
+@pytest.mark.parametrize(("answer", "code", "trusted"), [("yes\n", 0, ["SHA256:right"]), ("y\n", 4, []), ("", 4, [])])
+def test_trust_asks_for_a_whole_yes(
+    run: Run, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, trusted: list[str]
+) -> None:
+    keys = Keys(monkeypatch)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin.readline", lambda: answer)
+    got, _, err = run("hosts", "trust", "mx1")
+    assert (got, keys.trusted) == (code, trusted)
+    assert "SHA256:right" in err
+
+
+@pytest.mark.parametrize(("jump", "told"), [("none", "a, port 25"), ("None", "a, port 25"), ("b", "by way of b")])
+def test_a_straight_way_leads_over_nobody(jump: str, told: str) -> None:
+    summary = doctorhost.configured(Host(name="mx1", address="a", port=25, jump=jump))
+    assert told in summary and "by way of n" not in summary.lower()
+
+
+# --- sudoers and config ---------------------------------------------------------------------------------------------
+
+
+def test_sudoers_prints_lines_to_paste(run: Run) -> None:
+    code, out, err = run("sudoers", "mx1", "--for", "list,read")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [f"oncall ALL=(root) NOPASSWD: /usr/sbin/{name}" for name in ("list", "read")]
+    assert run("sudoers", "mx1", "--helper")[1].endswith("#!/bin/sh\n")
+
+
+def test_config_check_gives_every_fault(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text("version: 1\nhosts:\n  mx1: {port: many}\n  queue: {}\n")
+    code, out, err = run("config", "check", "-C", str(file), "--json")
+    assert code == 2
+    faults = valid(out, "config")["faults"]
+    assert [fault["line"] for fault in faults] == [3, 4]
+    assert err.count(str(file)) == 2
+    assert run("config", "path", "-C", str(file))[:2] == (0, f"{file}\n")
+    assert run("queue", "count", "mx1", "-C", str(file))[0] == 2

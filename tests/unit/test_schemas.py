@@ -1,0 +1,186 @@
+"""Every answer holds against its schema, whatever bytes hosts tell; every other format is safe to look at."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from mailtui import schemas
+from mailtui.errors import Unreachable
+from mailtui.model import LogEvent
+from mailtui.mta.contract import Evidence
+from mailtui.text import wire
+from tests.unit.cli_world import ESCAPES, EVERY_BYTE, NASTY, NOW, Run, World, nothing_known, run, valid, world
+
+__all__ = ["run", "world"]
+
+ANSWERS = [
+    ("queue", ["queue", "list", "every"]),
+    ("queue", ["queue", "list", "every", "--limit", "2", "--sort", "-size"]),
+    ("count", ["queue", "count", "every"]),
+    ("groups", ["queue", "group", "every", "--by", "reason"]),
+    ("groups", ["queue", "group", "every", "--by", "domain"]),
+    ("groups", ["queue", "group", "every", "--by", "sender", "--matrix"]),
+    ("groups", ["queue", "group", "every", "--by", "auth"]),
+    ("groups", ["queue", "group", "every", "--by", "client"]),
+    ("groups", ["queue", "group", "every", "--by", "age"]),
+    ("groups", ["queue", "group", "every", "--by", "queue"]),
+    ("groups", ["queue", "group", "every", "--by", "host"]),
+    ("message", ["queue", "show", "mx2", "00000000000099"]),
+    ("log", ["logs", "mx1", "mx2"]),
+    ("stats", ["stats", "every"]),
+    ("hosts", ["hosts", "test"]),
+    ("host-list", ["hosts", "list"]),
+    ("doctor", ["doctor", "mx1"]),
+    ("doctor", ["doctor"]),
+    ("sudoers", ["sudoers", "mx1", "--helper"]),
+    ("config", ["config", "check"]),
+    ("config", ["config", "path"]),
+    ("version", ["version"]),
+]
+IDS = [" ".join(words) for _, words in ANSWERS]
+
+
+@pytest.fixture(autouse=True)
+def logs(world: World) -> None:
+    """Give the hosts logs full of everything."""
+    lines = b"".join(
+        [b"%d \xff\x1b[31m %d\n" % (NOW + each, each) for each in range(5)]
+        + [b"no time " + EVERY_BYTE.replace(b"\n", b"") + b"\n", NASTY + b"\n"]
+    )
+    world.logs = {"mx1": lines, "mx2": lines}
+    world.evidence = (Evidence("sudo -n -l", b"    (root) NOPASSWD: /bin/x *\n\x1b[2J", 0),)
+
+
+@pytest.mark.parametrize("kind", schemas.kinds())
+def test_every_schema_is_a_schema(kind: str) -> None:
+    found = schemas.schema(kind)
+    jsonschema.Draft202012Validator.check_schema(found)
+    assert found["properties"]["schema"] == {"const": f"mailtui/{kind}/1"}
+    assert found["additionalProperties"] is False
+    assert set(found["required"]) == set(found["properties"])
+
+
+def objects(part: Any) -> list[dict[str, Any]]:
+    """Find every object with named fields in a schema."""
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    here = [part] if isinstance(part, dict) and "properties" in part and part.get("type") != "string" else []
+    return [*here, *(found for each in inner for found in objects(each))]
+
+
+@pytest.mark.parametrize("kind", schemas.kinds())
+def test_schemas_are_strict(kind: str) -> None:
+    for found in objects(schemas.schema(kind)):
+        if "required" in found:
+            assert found["additionalProperties"] is False
+            assert set(found["properties"]) - set(found["required"]) <= {"error"}
+
+
+def test_every_kind_is_tested() -> None:
+    assert {kind for kind, _ in ANSWERS} == set(schemas.kinds())
+
+
+@pytest.mark.parametrize(("kind", "words"), ANSWERS, ids=IDS)
+def test_answers_fit_their_schemas(run: Run, kind: str, words: list[str]) -> None:
+    code, out, err = run(*words, "--json")
+    assert code in (0, 1, 6)
+    valid(out, kind)
+    assert not ESCAPES.search(err.replace("\n", ""))
+
+
+@pytest.mark.parametrize(("kind", "words"), ANSWERS, ids=IDS)
+def test_answers_of_unreachable_hosts_fit_too(run: Run, world: World, kind: str, words: list[str]) -> None:
+    world.errors = {name: Unreachable("gone \x1b[2J", "look") for name in ("mx1", "mx2", "mx3")}
+    _, out, err = run(*words, "--json")
+    if out:
+        valid(out, kind)
+    assert not ESCAPES.search(err.replace("\n", ""))
+
+
+@pytest.mark.parametrize(("kind", "words"), ANSWERS, ids=IDS)
+def test_jsonl_is_one_record_a_line(run: Run, kind: str, words: list[str]) -> None:
+    _, out, _ = run(*words, "-o", "jsonl")
+    assert out.isascii()
+    assert all(isinstance(json.loads(line), dict) for line in out.splitlines())
+
+
+@pytest.mark.parametrize(("kind", "words"), ANSWERS, ids=IDS)
+@pytest.mark.parametrize("output", ["table", "yaml", "csv"])
+def test_what_people_read_holds_no_control(run: Run, kind: str, words: list[str], output: str) -> None:
+    _, out, _ = run(*words, "-o", output)
+    assert not ESCAPES.search(out.replace("\n", ""))
+
+
+@pytest.mark.parametrize(("kind", "words"), ANSWERS, ids=IDS)
+def test_yaml_says_the_same_as_json(run: Run, kind: str, words: list[str]) -> None:
+    answer = valid(run(*words, "--json")[1], kind)
+    again = yaml.safe_load(run(*words, "-o", "yaml")[1])
+    assert shape(again) == shape(answer)
+
+
+def shape(value: Any) -> Any:
+    """Give a tree's form: names, lengths and types, not its texts."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value]
+    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
+
+
+@pytest.mark.parametrize(("kind", "words"), ANSWERS, ids=IDS)
+def test_csv_has_the_schemas_columns_and_no_formulas(run: Run, kind: str, words: list[str]) -> None:
+    rows = list(csv.reader(io.StringIO(run(*words, "-o", "csv")[1])))
+    assert len({len(row) for row in rows}) == 1
+    for cell in (cell for row in rows for cell in row):
+        assert not cell.startswith(("=", "+", "@"))
+        assert not cell.startswith("-") or float(cell) < 0
+
+
+def test_csv_quotes_what_a_spreadsheet_would_run(run: Run) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("queue", "list", "mx2", "-o", "csv")[1])))
+    assert rows[0]["sender"].startswith("'=cmd|")
+    assert rows[0]["recipients"].startswith("'@SUM(1)")
+
+
+def test_csv_without_rows_still_has_its_heading(run: Run) -> None:
+    out = run("queue", "list", "mx3", "-o", "csv")[1]
+    assert out.startswith("key,id,host,")
+    assert out.count("\n") == 1
+
+
+def test_json_keeps_every_byte(run: Run) -> None:
+    found = valid(run("queue", "show", "mx2", "00000000000099", "--json")[1], "message")
+    assert found["subject"] == wire(EVERY_BYTE)
+    assert found["headers"][0] == {"name": wire(b"X-\x1b[2J"), "value": wire(EVERY_BYTE)}
+    assert found["arrived_at"] is None  # no calendar has the year 10**22
+    assert (found["body"], found["raw"]) == (None, None)
+
+
+def test_a_sample_of_a_host_that_tells_nothing_fits(run: Run, world: World) -> None:
+    world.stats = nothing_known()
+    host = valid(run("stats", "mx1", "--json")[1], "stats")["hosts"][0]
+    assert host["memory"] is None
+    assert host["service"]["accepting"] == "unknown"
+    assert "not known" in run("stats", "mx1")[1]
+
+
+def test_what_is_no_number_becomes_null(run: Run) -> None:
+    host = valid(run("stats", "mx1", "--json")[1], "stats")["hosts"][0]
+    assert host["network"] == {"rx_per_s": 1000.5, "tx_per_s": None, "smtp_connections": 3}
+    assert host["queue"]["total"] == 6
+
+
+def test_log_events_of_the_schema_are_those_of_the_model() -> None:
+    events = schemas.schema("log")["$defs"]["log"]["properties"]["event"]["enum"]
+    assert events == [event.value for event in LogEvent]
+
+
+@pytest.mark.parametrize("change", [{"extra": 1}, {"hosts": None}, {"schema": "mailtui/queue/2"}])
+def test_the_schema_refuses_what_is_not_the_contract(run: Run, change: dict[str, Any]) -> None:
+    answer = json.loads(run("queue", "list", "mx1", "--json")[1])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**answer, **change}, schemas.schema("queue"))

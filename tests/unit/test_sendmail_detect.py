@@ -1,0 +1,211 @@
+"""Finding Sendmail: by recorded answers, and by the real script over stand-ins in a temporary directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mailtui.model import Identity
+from mailtui.mta.contract import Read
+from mailtui.mta.sendmail import detect
+from mailtui.procedure import REGISTRY, Reply, Request, Section, play
+from mailtui.transport.drive import drive
+from mailtui.transport.gate import Gate
+from mailtui.transport.local import LocalTransport
+
+CORPUS = Path(__file__).parent.parent / "corpus" / "sendmail"
+HOST = b"""epoch 1000
+zone +0100
+login oncall
+uid 1001
+os Linux 6.1.0
+hostname sm1.lab.test
+sendmail /usr/sbin/sendmail
+mailq /usr/bin/mailq
+sudo_found /usr/bin/sudo
+perl /usr/bin/perl
+proc 1
+cat /usr/bin/cat
+tail /usr/bin/tail
+logs /var/log/mail.log
+sudo_version 1.9.13p3
+"""
+
+
+def version() -> bytes:
+    text = (CORPUS / "version.txt").read_bytes()
+    return text.partition(b"-d0.10 -bt </dev/null | head -40\n")[2].partition(b"### [exit")[0]
+
+
+def answers(cf: str = "sm2.cf.options", *, epoch: bytes = b"1000", took: float = 0.0) -> Reply:
+    options = b"/etc/mail/sendmail.cf\n" + (CORPUS / cf).read_bytes()
+    submit = b"/etc/mail/submit.cf\n" + (CORPUS / "submit.cf.options").read_bytes()
+    sections = (
+        Section("host", (), HOST),
+        Section("version", (), version()),
+        Section("cf", ("readable",), options),
+        Section("submit", ("readable",), submit),
+        Section("end", (), epoch + b"\n"),
+    )
+    return Reply(sections, 0, took=took)
+
+
+def found(reply: Reply, rights: Reply | None = None, refused: set[tuple[str, str]] | None = None) -> Identity:
+    def answer(request: Request) -> Reply:
+        return reply if request.script is detect.DETECT else rights or Reply((), 3)
+
+    read: Read[Identity | None] = play(detect.detect(lambda: 1000.5, set() if refused is None else refused), answer)
+    assert read.value is not None
+    return read.value
+
+
+def test_facts_of_a_host_with_queue_groups() -> None:
+    identity = found(answers())
+    fact = identity.fact
+    assert (identity.version, identity.login, identity.mta) == ("8.17.1.9", "oncall", "sendmail")
+    assert (fact("cf"), fact("submit_cf")) == ("/etc/mail/sendmail.cf", "/etc/mail/submit.cf")
+    assert (fact("queue_directory"), fact("client_queue")) == ("/var/spool/mqueue/q*", "/var/spool/mqueue-client")
+    assert fact("queue_groups") == "bulk /var/spool/mqueue/bulk"
+    assert {"HASFLOCK", "STARTTLS", "MAXDAEMONS=64"} <= set(fact("flags").split())
+    assert (fact("queuereturn"), fact("host_status_timeout")) == ("432000", "180")
+    assert (fact("queue_la"), fact("refuse_la"), fact("max_daemon_children")) == ("60", "90", "150")
+    assert fact("control_socket") == "/var/run/sendmail/mta/smcontrol"
+    assert fact("host_status_directory") == "/var/lib/sendmail/host_status"
+    assert (fact("min_queue_age"), fact("max_queue_run_size"), fact("zone")) == ("", "", "+0100")
+
+
+def test_evidence_holds_what_was_asked() -> None:
+    read = play(detect.detect(lambda: 0.0, set()), lambda request: answers())
+    assert any("-d0.10" in each.command and b"Version 8.17" in each.output for each in read.evidence)
+
+
+def test_configuration_that_may_not_be_read() -> None:
+    whole = answers()
+    closed = tuple(
+        Section(each.name, ("unreadable",), each.body.partition(b"\n")[0] + b"\n")
+        if each.name in ("cf", "submit")
+        else each
+        for each in whole.sections
+    )
+    identity = found(Reply(closed, 0))
+    assert identity.fact("cf") == "/etc/mail/sendmail.cf"
+    assert [identity.fact(name) for name in ("queue_directory", "client_queue", "queuereturn", "queue_groups")] == [
+        ""
+    ] * 4
+
+
+@pytest.mark.parametrize(("epoch", "took", "skew"), [(b"1000", 0.4, 0.0), (b"1000", 0.0, 0.0)])
+def test_clocks_that_agree(epoch: bytes, took: float, skew: float) -> None:
+    assert found(answers(epoch=epoch, took=took)).clock_skew == skew
+
+
+def test_clock_that_is_ahead_and_one_that_is_not_told() -> None:
+    ahead = answers(epoch=b"1010")
+    ahead = Reply((Section("host", (), HOST.replace(b"epoch 1000", b"epoch 1010")), *ahead.sections[1:]), 0)
+    assert found(ahead).clock_skew == pytest.approx(10.0)
+    untold = Reply((Section("host", (), HOST.replace(b"epoch 1000", b"epoch")), *answers().sections[1:]), 0)
+    assert found(untold).clock_skew is None
+
+
+def test_no_sendmail_and_another_mail_server() -> None:
+    nothing = Reply((Section("host", (), HOST), Section("end", (), b"1000\n")), 0)
+    assert play(detect.detect(lambda: 0.0, set()), lambda request: nothing).value is None
+    other = Reply((Section("host", (), HOST), Section("version", (), b"sendmail: fatal: unsupported: -bt\n")), 0)
+    assert play(detect.detect(lambda: 0.0, set()), lambda request: other).value is None
+
+
+def test_sudo_counts_only_where_it_may_be_asked() -> None:
+    rules = Section("rules", (), b"User oncall may run the following commands\n")
+    allowed = Section("allowed", (), b"-bp -v\n-bp -v -qQ\ncat\n/usr/local/libexec/mailtui-helper\n")
+    identity = found(answers(), Reply((rules, allowed), 0))
+    assert (identity.fact("sudo"), identity.fact("helper")) == ("/usr/bin/sudo", detect.HELPER)
+    assert (identity.fact("sudo_list"), identity.fact("sudo_cat")) == ("-bp -v;-bp -v -qQ", "1")
+    silent = found(answers(), Reply((), 3))
+    assert [silent.fact(name) for name in ("sudo", "sudo_found", "helper")] == ["", "/usr/bin/sudo", ""]
+
+
+def test_sudo_that_said_no_is_not_asked_again() -> None:
+    refused: set[tuple[str, str]] = set()
+    asked: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append(request.script.name)
+        return answers() if request.script is detect.DETECT else Reply((Section("rules", (), b"a password"),), 2)
+
+    for _ in range(2):
+        play(detect.detect(lambda: 0.0, refused), answer)
+    assert asked == ["sendmail/detect", "sendmail/rights", "sendmail/detect"]
+
+
+@pytest.mark.parametrize(
+    ("span", "unit", "expected"),
+    [
+        ("5d", "d", "432000"),
+        ("1h30m", "d", "5400"),
+        ("30", "m", "1800"),
+        ("", "m", ""),
+        ("now", "d", ""),
+        ("2w", "d", "1209600"),
+    ],
+)
+def test_times_of_the_configuration(span: str, unit: str, expected: str) -> None:
+    assert detect.seconds(span, unit) == expected
+
+
+# --- the real scripts -----------------------------------------------------------------------------------------------
+
+
+def program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+async def run(request_of: object) -> Reply:
+    transport = LocalTransport(gate=Gate(REGISTRY, read_only=True))
+    try:
+        assert isinstance(request_of, Request)
+        return await transport.run(request_of)
+    finally:
+        await transport.close()
+
+
+async def test_script_finds_what_sendmail_says_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in use.cf").write_text("O QueueDirectory=/q/'odd' path*\nO QueueLA=7\nQg, Path=/q/g\nDnothing\n")
+    program(
+        tmp_path / "bin/sendmail",
+        f'[ "$*" = "-d0.10 -bt" ] || exit 9\nprintf "Version 8.18.1\\n Compiled with: A B\\n     Conf file:\\t%s (selected)\\n" '
+        f'"{tmp_path}/in use.cf"',
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    transport = LocalTransport(gate=Gate(REGISTRY, read_only=True))
+    try:
+        read = await drive(transport, detect.detect(lambda: 0.0, set()))
+    finally:
+        await transport.close()
+    assert read.value is not None
+    assert read.value.fact("sendmail") == f"{tmp_path}/bin/sendmail"
+    assert (read.value.fact("cf"), read.value.fact("queue_la")) == (f"{tmp_path}/in use.cf", "7")
+    assert (read.value.fact("queue_directory"), read.value.fact("queue_groups")) == ("/q/'odd' path*", "g /q/g")
+
+
+async def test_other_mail_servers_sendmail_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "postfix/sendmail", f"touch {tmp_path}/ran")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sendmail").symlink_to(tmp_path / "postfix/sendmail")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    reply = await run(Request(detect.DETECT))
+    assert not reply.named("version")
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_sudo_is_not_asked_where_our_rules_are_not_installed(tmp_path: Path) -> None:
+    program(tmp_path / "sudo", f"touch {tmp_path}/asked")
+    facts = {"sudo_found": f"{tmp_path}/sudo", "sendmail": "/x", "cat": "/bin/cat", "queue_directory": "/q"}
+    reply = await run(Request(detect.RIGHTS, detect.sudo_data(facts)))
+    if Path("/etc/sudoers.d/mailtui-root").exists():
+        pytest.skip("this machine has rules of mailtui's own: NOT tested that sudo is left alone without")
+    assert reply.status == 3
+    assert not (tmp_path / "asked").exists()
