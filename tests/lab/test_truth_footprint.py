@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from functools import partial
 
@@ -93,19 +94,34 @@ class Client:
             self.running.stdin.close()
 
 
-def more(lab: Lab, before: set[int], least: int) -> bool:
-    return len(ours(lab, "sm1", before)) >= least
+def sessions(lab: Lab) -> dict[int, int]:
+    """sshd's session processes, each with how many of ours run below it at this moment."""
+    found = lab.processes("sm1")
+    parents = {each.pid: each.parent for each in found}
+    counts = {each.pid: 0 for each in found if re.match("sshd: [^ ]+@", each.command)}
+    for each in found:
+        above = each.parent
+        while above in parents and above not in counts:
+            above = parents[above]
+        if above in counts and each.pid not in counts:
+            counts[above] += 1
+    return counts
+
+
+def working(lab: Lab, others: Set[int], least: int) -> bool:
+    """Tell whether a session that is none of the others has so many processes."""
+    return any(count >= least for pid, count in sessions(lab).items() if pid not in others)
 
 
 @contextmanager
-def clients(lab: Lab, before: set[int]) -> Iterator[list[Client]]:
+def clients(lab: Lab) -> Iterator[list[Client]]:
     """All three at work: each has something of its own on the host."""
     started: list[Client] = []
     try:
         for kind, least in (("logs", 2), ("console", 4), ("fleet", 4)):
-            had = len(ours(lab, "sm1", before))
+            others = sessions(lab).keys()
             started.append(Client(lab, kind))
-            lab.wait(partial(more, lab, before, had + least), 30, f"{kind} at work")
+            lab.wait(partial(working, lab, others, least), 30, f"{kind} at work")
             assert started[-1].running.poll() is None, started[-1].shown
         yield started
     finally:
@@ -119,14 +135,14 @@ def before(lab: Lab) -> set[int]:
 
 
 def test_after_quitting(lab: Lab, before: set[int]) -> None:
-    with clients(lab, before) as started:
+    with clients(lab) as started:
         codes = {client.kind: client.quit() for client in started}
         assert codes == {"logs": 130, "console": 0, "fleet": 0}, [client.shown[-500:] for client in started]
         gone(lab, "sm1", before, LIMIT)
 
 
 def test_after_kill(lab: Lab, before: set[int]) -> None:
-    with clients(lab, before) as started:
+    with clients(lab) as started:
         for client in started:
             client.running.kill()
             client.running.wait()
@@ -135,9 +151,10 @@ def test_after_kill(lab: Lab, before: set[int]) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
 def test_told_to_end_it_gives_the_terminal_back(lab: Lab, before: set[int], ending: signal.Signals) -> None:
+    others = sessions(lab).keys()
     client = Client(lab, "console")
     try:
-        lab.wait(lambda: len(ours(lab, "sm1", before)) >= 4, 30)
+        lab.wait(partial(working, lab, others, 4), 30)
         lab.wait(lambda: b"\x1b[?1049h" in client.shown, 20)
         client.running.send_signal(ending)
         client.running.wait(10)
@@ -148,7 +165,7 @@ def test_told_to_end_it_gives_the_terminal_back(lab: Lab, before: set[int], endi
 
 
 def test_after_a_cut_cable(lab: Lab, before: set[int]) -> None:
-    with clients(lab, before) as started:
+    with clients(lab) as started:
         lab.cut("sm1")
         try:
             cut = time.monotonic()

@@ -21,9 +21,10 @@ from mailtui.mta.contract import LogBlock, LogGap
 from mailtui.mta.sendmail.follow import destinations, follow_parser, follow_request
 from mailtui.procedure import Begin, Data, End, Event
 from mailtui.transport.frames import FrameParser, new_mark, program
+from tests.shells import shells
 
 INNER = 'read -r n && s=$(dd bs=1 count=$n 2>/dev/null) && eval "$s"'
-SHELLS = [shell for shell in ("dash", "bash", "busybox ash", "mksh") if shutil.which(shell.split()[0])]
+SHELLS = shells("dash", "bash", "busybox ash", "mksh")
 PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress}
 HOST = Identity("sendmail", "8.17", (), None, "oncall", ())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import subprocess
 import time
@@ -26,6 +25,7 @@ from mailtui.transport import frames
 from mailtui.transport.contract import Begin, Data
 from mailtui.transport.gate import Gate
 from mailtui.transport.local import LocalTransport
+from tests.shells import shells
 
 FACTS = {
     "queue_directory": "/var/spool/mqueue",
@@ -313,17 +313,17 @@ def test_no_sample_makes_the_parser_raise(sections: list[Section]) -> None:
 
 # --- the script itself, in every shell there is ---------------------------------------------------------------------
 
-SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "ash"], ["mksh"]) if shutil.which(shell[0])]
+SHELLS = ("dash", "bash", "busybox ash", "mksh")
 
 
 @contextmanager
-def running(shell: list[str], asked: Identity, interval: float, **env: str) -> Iterator[Iterator[list[Section]]]:
+def running(shell: str, asked: Identity, interval: float, **env: str) -> Iterator[Iterator[list[Section]]]:
     """Run stats.sh under the real bootstrap and give its samples."""
     request = stats.stats_request(asked, interval)
     mark = frames.new_mark()
     inner = 'read -r n && s=$(dd bs=1 count=$n 2>/dev/null) && eval "$s"'
     with subprocess.Popen(
-        [*shell, "-c", inner],
+        [*shell.split(), "-c", inner],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -392,8 +392,8 @@ def host(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: str(shell[-1]))
-def test_script_in_every_shell(shell: list[str], host: Path) -> None:
+@pytest.mark.parametrize("shell", shells(*SHELLS))
+def test_script_in_every_shell(shell: str, host: Path) -> None:
     asked = identity(
         queue_directory=f"{host}/my queue/q*", client_queue=f"{host}/nowhere", pid_file=f"{host}/sendmail.pid"
     )
@@ -418,8 +418,8 @@ def test_script_in_every_shell(shell: list[str], host: Path) -> None:
 
 
 # BusyBox's shell runs its own applets before the stand-ins on PATH.
-@pytest.mark.parametrize("shell", [one for one in SHELLS if one[0] != "busybox"], ids=lambda shell: str(shell[-1]))
-def test_script_without_proc(shell: list[str], host: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", shells(*(one for one in SHELLS if one != "busybox ash")))
+def test_script_without_proc(shell: str, host: Path, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
     for name, text in (
