@@ -88,3 +88,8 @@ def show_line(data: bytes | str, limit: int = LIMIT) -> Safe:
 def wire(data: bytes) -> str:
     r"""Give bytes as a JSON string's text: UTF-8 where it is, else `\xNN`; the writer escapes all but ASCII."""
     return data.decode("utf-8", "backslashreplace")
+
+
+def natural(word: str) -> int | None:
+    """Read up to 18 ASCII digits; None for any other word (`str.isdigit` takes a superscript two as well)."""
+    return int(word) if len(word) < 19 and word.isascii() and word.isdigit() else None

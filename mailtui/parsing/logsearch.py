@@ -11,7 +11,7 @@ from mailtui.errors import UsageError
 from mailtui.model import LogRecord
 from mailtui.parsing.lines import LineSplitter
 from mailtui.procedure import Section
-from mailtui.text import show_line
+from mailtui.text import natural, show_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ def found_lines(sections: Iterable[Section]) -> Iterator[FoundLine]:
         if section.name == "refused":
             why = show_line(section.body.strip())
             raise UsageError(f"the pattern is no regular expression to the host's grep: {why}")
-        if section.name == "lines" and len(section.args) >= 2 and section.args[-1].isdigit():
-            yield from _whole(" ".join(section.args[:-1]), int(section.args[-1]), section.body)
+        if section.name == "lines" and len(section.args) >= 2 and (at := natural(section.args[-1])) is not None:
+            yield from _whole(" ".join(section.args[:-1]), at, section.body)
         elif section.name == "matches":
             yield from _numbered(" ".join(section.args), section.body)
         elif section.name == "file":

@@ -24,6 +24,7 @@ from importlib import resources
 from typing import Final
 
 from mailtui.procedure import Section
+from mailtui.text import natural
 from mailtui.transport.contract import Begin, Data, End, Event
 
 SILENCE: Final = 30.0
@@ -90,17 +91,13 @@ def ping(number: int) -> bytes:
 def _head(line: bytes) -> tuple[str, tuple[str, ...], int | None]:
     """Read the first line of a record, the mark taken off: its name, its words, and its length where it says one."""
     words = line.decode("ascii", "backslashreplace").split()
-    if len(words) > 1 and words[0][0] == "=" and (size := _number_of(words[0][1:])) is not None:
+    if len(words) > 1 and words[0][0] == "=" and (size := natural(words[0][1:])) is not None:
         return words[1], tuple(words[2:]), size
     return (words[0], tuple(words[1:]), None) if words else ("", (), None)
 
 
-def _number_of(word: str) -> int | None:
-    return int(word) if word.isdigit() and len(word) < 16 else None
-
-
 def _status(args: tuple[str, ...]) -> int | None:
-    return _number_of(args[0]) if args else None
+    return natural(args[0]) if args else None
 
 
 class FrameParser:

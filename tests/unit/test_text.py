@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailtui.text import LIMIT, Safe, show, show_line, wire
+from mailtui.text import LIMIT, Safe, natural, show, show_line, wire
 
 BIDI = "\u202e\u2066\u200f\u061c"
 
@@ -81,3 +81,10 @@ def test_every_format_character_is_shown_or_known_to_be_visible() -> None:
 
 def test_wire_keeps_every_byte() -> None:
     assert wire(b"caf\xc3\xa9 \xff \x1b") == "caf\u00e9 \\xff \x1b"
+
+
+def test_natural() -> None:
+    for word, number in (("0", 0), ("007", 7), ("9" * 18, 10**18 - 1)):
+        assert natural(word) == number
+    for word in ("", "-1", " 1", "1\n", "²", "٣", "1_0", "9" * 19, "9" * 5000):
+        assert natural(word) is None

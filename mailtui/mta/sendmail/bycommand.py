@@ -13,7 +13,7 @@ from mailtui.mta.sendmail.engine import queue_paths
 from mailtui.mta.sendmail.mailq import MailqParser
 from mailtui.mta.sendmail.rows import Directory, RowMaker
 from mailtui.procedure import REGISTRY, Limits, Procedure, Request, Section
-from mailtui.text import show_line
+from mailtui.text import natural, show_line
 
 MAILQ: Final = REGISTRY.load(__package__, "mailq.sh", "sendmail/mailq")
 
@@ -142,6 +142,6 @@ class _Reader:
 
 def zone_seconds(zone: str) -> float:
     """Read an offset from UTC as `date +%z` writes it; 0 where it is none."""
-    if len(zone) != 5 or zone[0] not in "+-" or not zone[1:].isdigit():
+    if len(zone) != 5 or zone[0] not in "+-" or natural(zone[1:]) is None:
         return 0.0
     return (-1 if zone[0] == "-" else 1) * (int(zone[1:3]) * 3600.0 + int(zone[3:5]) * 60.0)

@@ -9,6 +9,7 @@ from typing import Final
 from mailtui.model import Identity
 from mailtui.mta.contract import Evidence, Read
 from mailtui.procedure import REGISTRY, Procedure, Reply, Request
+from mailtui.text import natural
 
 DETECT: Final = REGISTRY.load(__package__, "detect.sh", "sendmail/detect")
 RIGHTS: Final = REGISTRY.load(__package__, "rights.sh", "sendmail/rights")
@@ -97,9 +98,9 @@ def sudo_evidence(answer: Reply) -> tuple[Evidence, ...]:
 
 def _skew(begun: str, ended: str, seen_at: float, took: float) -> float | None:
     """Compare the host's clock with ours as NTP does: by two pairs of times, so that the way there and back cancels."""
-    if not begun.isdigit():
+    if natural(begun) is None:
         return None
-    last = ended if ended.isdigit() else begun
+    last = begun if natural(ended) is None else ended
     skew = ((float(begun) - (seen_at - took)) + (float(last) - seen_at)) / 2 + 0.5  # `date` drops fractions
     return skew if abs(skew) > 1 else 0.0
 
@@ -151,7 +152,7 @@ def _main(reply: Reply) -> dict[str, str]:
         return _text(given.get(option, b""))
 
     expiry = given.get(b"timeout.queuereturn.normal") or given.get(b"timeout.queuereturn", b"5d")
-    facts = {name: number if (number := value(option)).isdigit() else "" for name, option in _NUMBERS.items()}
+    facts = {name: "" if natural(number := value(option)) is None else number for name, option in _NUMBERS.items()}
     return facts | {
         "cf": path,
         "queue_directory": value(b"queuedirectory"),

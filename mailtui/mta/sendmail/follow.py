@@ -17,7 +17,7 @@ from mailtui.model import Identity, LogCursor
 from mailtui.mta.contract import Evidence, LogBlock, LogGap, Read
 from mailtui.parsing.lines import Lines, LineSplitter
 from mailtui.procedure import REGISTRY, Begin, Data, End, Event, Limits, Procedure, Request, Script
-from mailtui.text import show_line
+from mailtui.text import natural, show_line
 
 
 def with_log_files(file: str, name: str) -> Script:
@@ -111,7 +111,7 @@ class SendmailFollow:
 
     def _begin(self, name: str, args: tuple[str, ...], found: list[LogBlock | LogGap]) -> None:
         self._section = name
-        if name in ("log", "copy") and len(args) >= 4 and all(word.isdigit() for word in args[-3:]):
+        if name in ("log", "copy") and len(args) >= 4 and None not in map(natural, args[-3:]):
             device, inode, offset = (int(word) for word in args[-3:])
             self._open(name, (" ".join(args[:-3]), device, inode), offset, found)
         elif name == "live":
@@ -120,7 +120,7 @@ class SendmailFollow:
             self._finish(found)
             self._gap(_REASONS.get(" ".join(args), "what was read last is not found"), found)
             self._start = None
-        elif name == "window" and len(args) >= 3 and all(word.isdigit() for word in args[-2:]):
+        elif name == "window" and len(args) >= 3 and None not in map(natural, args[-2:]):
             self._file = (" ".join(args[:-2]), 0, 0)
             self._lines = LineSplitter()
             self._blind = True

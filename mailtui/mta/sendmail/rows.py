@@ -12,6 +12,7 @@ from mailtui.model import QueueRow, QueueState, domain_of
 from mailtui.mta.sendmail import mailq
 from mailtui.mta.sendmail.queuefile import envelope
 from mailtui.procedure import Section
+from mailtui.text import natural
 
 QF: Final = "sendmail-qf/1"
 """Format of rows whose raw record is a control file without most headers."""
@@ -181,7 +182,7 @@ def directories(sections: Iterable[Section]) -> dict[str, Directory]:
     for section in sections:
         if section.name == "dir" and len(section.args) == 7:
             number, queue, group, state, control, data, now = section.args
-            times = f"{control}.{data}" if control.isdigit() and data.isdigit() else ""
+            times = f"{control}.{data}" if None not in (natural(control), natural(data)) else ""
             path = section.body.removesuffix(b"\n")
             found[number] = Directory(number, path, queue, None if group == "-" else group, state, times, float(now))
     return found

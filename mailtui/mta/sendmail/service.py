@@ -15,7 +15,7 @@ from enum import Enum, auto
 
 from mailtui.model import Accepting, Identity, QueueRunner, RunnerState, Service
 from mailtui.parsing.resources import Process, ProcessTable, Sockets
-from mailtui.text import show_line
+from mailtui.text import natural, show_line
 
 _BINARIES = (b"sendmail", b"sendmail-mta", b"sendmail-msp", b"sendmail.sendmail", b"sm-mta", b"sm-msp")
 _TITLE = re.compile(rb"(?:\S*/)?sendmail: (?:([A-Za-z][\w-]*): )?(.*?)(?: \(sendmail\))?")
@@ -80,7 +80,7 @@ class Witness:
 
 def number(text: str) -> int | None:
     """Read an option's value; 0, "" and what is no number mean there is no limit."""
-    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return natural(text) or None
 
 
 def seconds(text: bytes) -> float | None:

@@ -20,6 +20,7 @@ from mailtui.mta.sendmail.service import (
 from mailtui.parsing import resources
 from mailtui.parsing.resources import ProcessTable, Resources, Sockets
 from mailtui.procedure import REGISTRY, Limits, Request, Section
+from mailtui.text import natural
 
 STATS = REGISTRY.load(__package__, "stats.sh", "sendmail/stats")
 
@@ -260,8 +261,8 @@ class StatsParser:
 def _table(section: Section | None, login: str) -> ProcessTable | None:
     if section is None:
         return None
-    if section.args[:1] == ("proc",) and len(section.args) == 3 and section.args[2].isdigit():
-        return resources.proc_table(section.body, int(section.args[2]), whole=section.args[1] == "all")
+    if section.args[:1] == ("proc",) and len(section.args) == 3 and (own := natural(section.args[2])) is not None:
+        return resources.proc_table(section.body, own, whole=section.args[1] == "all")
     return resources.ps_table(section.body, login)
 
 
