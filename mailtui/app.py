@@ -157,14 +157,14 @@ class Console(App[None]):
         """The screen on top, where it is one of ours and no dialog."""
         return self.screen if isinstance(self.screen, MailScreen) else None
 
-    def open_host(self, name: str, pane: str = "queue") -> None:
+    def open_host(self, name: str, pane: str = "queue", where: str = "") -> None:
         """Show a host, instead of the one shown now."""
         self.action_overview()
-        self.push_screen(HostScreen(name, self.fleet.config(name).refresh, pane))
+        self.push_screen(HostScreen(name, self.fleet.config(name).refresh, pane, where))
 
     def on_ask_host(self, message: AskHost) -> None:
         """A pane wants a host opened."""
-        self.open_host(message.host, message.pane)
+        self.open_host(message.host, message.pane, message.where)
 
     def on_ask_message(self, message: AskMessage) -> None:
         """A pane wants a message opened: shown from the store at once, its headers read anew from the host."""
@@ -182,6 +182,7 @@ class Console(App[None]):
             newer = await self.fleet.show(host, key)
         except HostError as error:
             self.notify(f"headers: {show_line(error.message)}", severity="warning", markup=False)
+            screen.say_no_headers(error.message)
             return
         if screen.is_attached:
             screen.show_message(newer)
@@ -268,8 +269,8 @@ class Console(App[None]):
     def action_host(self, step: int) -> None:
         """Show the next or previous host."""
         names = self.host_names
-        shown = getattr(self.screen, "host", None)
-        at = names.index(shown) + step if shown in names else 0
+        shown, chosen = getattr(self.screen, "host", None), getattr(self.screen, "chosen", None)
+        at = names.index(shown) + step if shown in names else names.index(chosen) if chosen in names else 0
         self.open_host(names[at % len(names)])
 
     def action_switch_host(self) -> None:

@@ -5,6 +5,7 @@
     +- ConfigError                    2     (ValueError)      the configuration has faults
     +- HostError                      3     what keeps a host from being read; `kind` is a host state of contract.md
     |  +- Unreachable                 3     (ConnectionError) no TCP, no DNS, no banner, link lost while reading
+    |  |  +- Misconfigured            3     the SSH configuration of this host has faults; never retried by itself
     |  +- TimedOut                    3     (TimeoutError)    the host answered, but not within the limit
     |  +- AuthenticationFailed        4     (PermissionError) never retried by itself
     |  +- HostKeyRefused              4     (PermissionError) unknown, changed or revoked host key
@@ -71,6 +72,10 @@ class HostError(MailtuiError):
 
 class Unreachable(HostError, ConnectionError):
     """No connection could be made, or it was lost."""
+
+
+class Misconfigured(Unreachable):
+    """The SSH configuration for this host has faults, so that no connection is tried."""
 
 
 class TimedOut(HostError, TimeoutError):

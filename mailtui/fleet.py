@@ -46,8 +46,12 @@ CONNECTS_AT_ONCE: Final = 4
 BACKFILL: Final = 2000
 """Lines of log fetched when a host is first followed."""
 
-CLOSING: Final = 3.0
-"""Seconds the fleet waits for its links to close at the end."""
+ANEW: Final = 60.0
+"""Seconds after which a queue of which something is missing is read whole again, though nothing seems to have changed:
+what was in the way may be gone."""
+
+FOLLOWED: Final = 3
+"""Logs of one host followed at the same time, where the configuration names several: each takes a channel."""
 
 LONGEST: Final = 60.0
 """Seconds until a source that trying again does not help is tried again all the same."""
@@ -87,6 +91,8 @@ class Attendant:
         self._refresh = asyncio.Event()
         self._backoff = Backoff(clock)
         self._known: KnownQueue | None = None
+        self._whole_at = 0.0
+        """Monotonic time of the last reading that built on no other."""
         self._cursors: dict[str, LogCursor] = {}
         self._link: Link | None = None
 
@@ -96,17 +102,17 @@ class Attendant:
         return self._link
 
     def retry(self) -> None:
-        """Try to connect now, whatever the back-off says, or read the queue now where the link is up."""
+        """Connect now, whatever the back-off says, or read the queue now, though paused, where the link is up."""
         self._wake.set()
         self._refresh.set()
 
     async def attend(self) -> None:
         """Keep the host connected and read until cancelled."""
         attempt = 0
+        before: HostError | None = None
         while True:
-            self._wake.clear()
             attempt += 1
-            self._say(LinkState.CONNECTING, attempt=attempt)
+            self._say(LinkState.CONNECTING, before, attempt=attempt)
             try:
                 await self._session()
             except* HostError as group:
@@ -115,9 +121,12 @@ class Attendant:
                 up, self._link = self._link is not None, None
             if up:
                 attempt = 0
+            before = error
             await self._pause(error, attempt)
 
     async def _pause(self, error: HostError, attempt: int) -> None:
+        # what was asked before this failure was for the attempt that failed: it must not undo the back-off
+        self._wake.clear()
         state = LinkState(error.kind)
         delay = self._backoff.failed(error)
         if delay is None:
@@ -209,7 +218,7 @@ class Attendant:
 
     async def _queue(self, link: Link) -> None:
         while True:
-            if not self.paused:
+            if not self.paused or self._refresh.is_set():
                 await self._read_queue(link)
             self._refresh.clear()
             try:
@@ -222,6 +231,8 @@ class Attendant:
         began = self.clock.monotonic()
         reading = await link.queue(self._known)
         listing = reading.listing
+        if not listing.partial:
+            self._whole_at = began
         change = QueueRead(self.host.name, self.clock.wall(), listing)
         held = len(self.store.host(self.host.name).table)
         if held + len(listing.rows) >= BIG // 4:
@@ -230,14 +241,16 @@ class Attendant:
             table = self.store.prepare(change)
         self.store.apply(change, table)
         identities: Mapping[str, str] = _Identities(table.by_key)
-        self._known = KnownQueue(identities, reading.notes) if listing.complete else None
+        old = not listing.complete and began - self._whole_at >= ANEW
+        self._known = None if old else KnownQueue(identities, reading.notes)
         self._evidence("queue", reading.evidence)
         _LOG.debug("%s: queue of %d read in %.3f s", self.host.name, len(table), self.clock.monotonic() - began)
 
     async def _stats(self, link: Link) -> None:
         async with aclosing(link.samples(self.host.refresh)) as samples:
-            async for stats in samples:
-                self.store.apply(StatsRead(self.host.name, self.clock.wall(), stats))
+            async for read in samples:
+                self.store.apply(StatsRead(self.host.name, self.clock.wall(), read.value))
+                self._evidence("stats", read.evidence)
 
     async def _log(self, link: Link) -> None:
         found = await link.find_logs()
@@ -245,7 +258,18 @@ class Attendant:
         if not found.value:
             cure = f"add the login to the log's group, or see: mailtui sudoers {self.host.name} --for logs"
             raise Refused("no mail log that the login may read was found", cure)
-        path = found.value[0]
+        paths = found.value[:FOLLOWED] if self.host.logs else found.value[:1]
+        failed: HostError | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                for path in paths:
+                    group.create_task(self._follow(link, path), name=f"{self.host.name}: {path}")
+        except* HostError as errors:
+            failed = _first(errors)
+        if failed is not None:
+            raise failed
+
+    async def _follow(self, link: Link, path: str) -> None:
         cursor = self._cursors.get(path)
         async with aclosing(followed(link, path, cursor, BACKFILL)) as blocks:
             async for block in blocks:
@@ -325,8 +349,10 @@ class Fleet:
 
     def retry(self, host: str | None = None) -> None:
         """Reconnect or refresh now: one host, or all."""
-        for attendant in self._attendants.values():
-            if host in (None, attendant.host.name):
+        for name, attendant in self._attendants.items():
+            if host in (None, name):
+                if (job := self._jobs.get(name)) is not None and job.done():  # a bug of ours ended it
+                    self._start(name, attendant.attend)
                 attendant.retry()
 
     def pause(self, paused: bool) -> None:

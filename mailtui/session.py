@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SAMPLE_PATIENCE = 30.0
+"""Seconds that a sample may take, at least; then the stream is begun anew."""
+
 STATS_PAUSE = 1.0
 """Seconds between the two samples that a one-shot `stats` takes its rates from."""
 
 
 def gate_of(host: Host) -> Gate:
-    """Make the exec gate of a host's mode."""
-    return Gate(REGISTRY, read_only=host.mode == "read-only")
+    """Make the exec gate of a host's mode; `ask` opens it only when the host is armed."""
+    return Gate(REGISTRY, read_only=host.mode != "read-write")
 
 
 @asynccontextmanager
@@ -72,17 +75,18 @@ class Detected:
     evidence: tuple[Evidence, ...]
 
 
-async def detect(transport: Transport, wanted: str = "auto") -> Detected:
-    """Find the host's mail server; raises NoMta where none of the adapters knows it."""
+async def detect(transport: Transport, wanted: str = "auto", *, sudo: bool = True) -> Detected:
+    """Find the host's mail server, without sudo unless it may run; raises NoMta where none of the adapters knows it."""
     tried = registry.names() if wanted == "auto" else (wanted,)
     for name in tried:
         mta = registry.adapter(name)
-        read = await drive(transport, mta.detect())
+        read = await drive(transport, mta.detect(sudo=sudo))
         if read.value is not None:
             return Detected(mta, read.value, read.evidence)
     raise NoMta(
-        f"no {' or '.join(tried)} found on the host",
-        "set `mta:` for this host if it is installed where a login shell does not look",
+        f"no {' or '.join(tried)} found on the host: looked for in the login's PATH, /usr/local/sbin, /usr/sbin, "
+        "/sbin and /usr/lib",
+        "log in as a user whose PATH has it, or install it; another mail server's command of that name does not count",
     )
 
 
@@ -102,7 +106,8 @@ class Link:
     async def open(cls, host: Host, clock: Clock = SYSTEM) -> AsyncIterator[Link]:
         """Connect, find the mail server, and close everything at the end; raises a HostError."""
         async with connected(host, clock) as transport:
-            yield cls(host, transport, await detect(transport, host.mta), clock)
+            found = await detect(transport, host.mta, sudo=host.sudo != "never")
+            yield cls(host, transport, found, clock)
 
     async def _ask(self, procedure: Procedure[T]) -> T:
         return await drive(self.transport, procedure)
@@ -127,19 +132,31 @@ class Link:
         """Read one message with its headers anew."""
         return await self._ask(self.mta.show(self.host.name, self.identity, row))
 
-    async def samples(self, interval: float) -> AsyncGenerator[Stats, None]:
+    async def samples(self, interval: float) -> AsyncGenerator[Read[Stats], None]:
         """Sample service and resources for as long as it is iterated; close it with `aclosing`."""
         parser = self.mta.stats_parser(self.host.name, self.identity)
         request = self.mta.stats_request(self.identity, interval)
+        patience = max(SAMPLE_PATIENCE, 3 * interval)
         async with self.transport.stream(request) as events, aclosing(sampled(events)) as samples:
-            async for sections in samples:
-                yield parser.feed(sections, self.clock.wall())
+            while True:
+                try:
+                    async with asyncio.timeout(patience) as limit:
+                        sections = await anext(samples)
+                except TimeoutError:
+                    if not limit.expired():
+                        raise
+                    raise TimedOut(
+                        f"no sample of the resources came within {patience:g} s",
+                        "something on the host hangs: `df` on a dead network mount does",
+                    ) from None
+                stats = parser.feed(sections, self.clock.wall())
+                yield Read(stats, parser.evidence())
 
     async def stats(self) -> Stats:
         """Take one sample with rates: two readings a second apart."""
         async with aclosing(self.samples(STATS_PAUSE)) as samples:
             first = await anext(samples)
-            return await anext(samples, first)
+            return (await anext(samples, first)).value
 
     async def find_logs(self) -> Read[tuple[str, ...]]:
         """Find the log files of the mail server that the login may read; Unsupported where they lie on another host."""

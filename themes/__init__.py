@@ -5,9 +5,10 @@ A file needs `name`, `dark` and ten `colors`; each of the `variables` may be lef
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -122,7 +123,22 @@ def to_textual(spec: ThemeSpec) -> Theme:
     """Make the theme that Textual registers; its derived text colours are replaced by ours, which are tested."""
     from textual.theme import Theme
 
+    if "NO_COLOR" in os.environ:
+        spec = without_colors(spec)
     return Theme(name=spec.name, dark=spec.dark, **asdict(spec.colors), variables=textual_variables(spec))
+
+
+def without_colors(spec: ThemeSpec) -> ThemeSpec:
+    """Give a theme for NO_COLOR: every meaning as bright as plain text, and only what is quiet stays dimmer.
+
+    Textual turns colours into greys of their luminance then, and red would be the dimmest of all words.
+    """
+    plain = spec.colors.foreground
+    meanings = ("primary", "accent", "success", "warning", "error")
+    colors = replace(spec.colors, **dict.fromkeys(meanings, plain))
+    quiet = (*GROUNDS, "muted", "stale", "unknown", "event-system")
+    variables = {name: color if name in quiet else plain for name, color in spec.variables.items()}
+    return ThemeSpec(spec.name, spec.dark, colors, MappingProxyType(variables))
 
 
 def textual_variables(spec: ThemeSpec) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
@@ -87,40 +88,73 @@ def fit(segments: Sequence[Segment], width: int, align: Align, base: Style, elli
     return fitted
 
 
+def cut_before(segments: Sequence[Segment], width: int, mark: str, ellipsis: str) -> Sequence[Segment]:
+    """Cut a too long text before its last `mark`, so that what follows stays: `ele~@mail.example` for `@`."""
+    if len(segments) != 1 or width_of(segments) <= width:
+        return segments
+    text, style, _ = segments[0]
+    at = text.rfind(mark)
+    if at < 2:
+        return segments
+    room = max(1, width - 1 - cell_len(text[at:]))
+    return [Segment(set_cell_size(text[:at], room) + ellipsis + text[at:], style)]
+
+
 def fold(segments: Sequence[Segment], width: int, hang: Segment | None = None) -> list[list[Segment]]:
-    """Break a line after every `width` cells, never within a wide character; `hang` begins each further row."""
+    """Break a line into rows of `width` cells, behind a blank where one is near; `hang` begins each further row.
+
+    Nothing is lost: the blank stays at the end of its row. A wide character is never divided.
+    """
     width = max(1, width)
     indent = cell_len(hang.text) if hang and width > 4 * cell_len(hang.text) else 0
+    ends = deque(_row_ends([segment.text for segment in segments], width, width - indent))
     rows: list[list[Segment]] = [[]]
-    room = width
-    for segment in segments:
-        text, style, _ = segment
+    before = 0
+    for text, style, _ in segments:
         start = 0
-        for stop, cells in _breaks(text, room, width - indent):
+        while ends and ends[0] < before + len(text):
+            stop = ends.popleft() - before
             if stop > start:
                 rows[-1].append(Segment(text[start:stop], style))
-            room -= cells
+            rows.append([hang] if indent and hang else [])
             start = stop
-            if stop < len(text):
-                rows.append([hang] if indent and hang else [])
-                room = width - indent
+        if start < len(text):
+            rows[-1].append(Segment(text[start:], style))
+        before += len(text)
     return rows
 
 
-def _breaks(text: str, room: int, width: int) -> Iterable[tuple[int, int]]:
-    """Yield the ends of the pieces of `text` and their cells: the first fits into `room`, the others into `width`."""
+def _row_ends(texts: Sequence[str], first: int, further: int) -> Iterable[int]:
+    """Yield where each row but the last ends in the joined texts; a blank in the second half of a row ends it."""
+    text, room = "".join(texts), first
     if text.isascii():
-        stop = min(room, len(text))
-        yield stop, stop
-        while stop < len(text):
-            start, stop = stop, min(stop + width, len(text))
-            yield stop, stop - start
+        start = 0
+        while len(text) - start > room:
+            behind = text.rfind(" ", start, start + room) + 1
+            start = behind if 2 * (behind - start) >= room else start + room
+            yield start
+            room = further
         return
     used = 0
-    spans, _ = split_graphemes(text)
-    for start, _stop, cells in spans:
-        if used + cells > room and (used or room < width):
-            yield start, used
-            used, room = 0, width
+    behind, before = 0, 0
+    for start, stop, cells in _graphemes(texts):
+        while used and used + cells > room:
+            if 2 * before >= room:
+                yield behind
+                used -= before
+            else:
+                yield start
+                used = 0
+            room, before = further, 0
         used += cells
-    yield len(text), used
+        if text[start:stop] == " ":
+            behind, before = stop, used
+
+
+def _graphemes(texts: Sequence[str]) -> Iterable[tuple[int, int, int]]:
+    """Yield start and end of each character in the joined texts, and its cells; none reaches over two texts."""
+    before = 0
+    for text in texts:
+        spans, _ = split_graphemes(text)
+        yield from ((before + start, before + stop, cells) for start, stop, cells in spans)
+        before += len(text)

@@ -28,8 +28,12 @@ class Column:
     """A sharing column is never wider."""
     priority: int = 0
     """Columns with the highest number are dropped first on narrow screens; 0 is never dropped."""
+    yields: bool = False
+    """Of priority 0, but dropped where the last column would have less than half its least width with it."""
     align: Align = "left"
     sortable: bool = True
+    cut_before: str = ""
+    """Of a too long cell what follows the last of these characters is kept; empty cuts at the end."""
 
     @property
     def least(self) -> int:
@@ -75,8 +79,18 @@ def _keep(columns: Sequence[Column], width: int, gap: int) -> list[tuple[int, Co
     while sum(column.least for _, column in kept) + gap * (len(kept) - 1) > width:
         droppable = [item for item in kept if item[1].priority > 0]
         if not droppable:
-            break
+            return _yielded(kept, width, gap)
         kept.remove(max(droppable, key=lambda item: (item[1].priority, item[0])))
+    return kept
+
+
+def _yielded(kept: list[tuple[int, Column]], width: int, gap: int) -> list[tuple[int, Column]]:
+    """Drop, of columns that do not fit and are never dropped for less, those that yield to the last one."""
+    for item in [item for item in kept[:-1] if item[1].yields]:
+        last = width - sum(column.least + gap for _, column in kept[:-1])
+        if last >= (kept[-1][1].least + 1) // 2:
+            break
+        kept = [other for other in kept if other is not item]
     return kept
 
 

@@ -35,6 +35,9 @@ class Fault:
 Check: TypeAlias = Callable[[str], Fault | str | None]
 """Says what is wrong with a text, None if nothing is."""
 
+Unfinished: TypeAlias = Callable[[str], bool]
+"""Tells whether a text, though valid, looks like the beginning of another."""
+
 
 def fault_line(fault: Fault, text: str, shift: int, width: int, caret: str) -> Content:
     """Put a caret under the fault and the message after it, or before it where that does not fit.
@@ -102,11 +105,13 @@ class FilterBar(Widget):
         text: str = "",
         prompt: str = "/",
         placeholder: str = "",
+        unfinished: Unfinished | None = None,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._check = check
+        self._unfinished = unfinished or (lambda text: False)
         self._prompt = prompt
         self._placeholder = placeholder
         self._text = text
@@ -148,6 +153,13 @@ class FilterBar(Widget):
         """Replace what is typed, as if it had been typed."""
         self.query_one(Input).value = text
 
+    def show_text(self, text: str) -> None:
+        """Show a text that is in force already: it is not announced."""
+        self._hush()
+        self._text = self._announced = text
+        self.set_text(text)
+        self._show_fault()
+
     def action_escape(self) -> None:
         """Clear the text, or close if there is none."""
         if self._text:
@@ -163,9 +175,8 @@ class FilterBar(Widget):
             return
         self._text = event.value
         self._show_fault()
-        if self._quiet is not None:
-            self._quiet.stop()
-        self._quiet = self.set_timer(QUIET_SECONDS, self._announce)
+        self._hush()
+        self._quiet = self.set_timer(QUIET_SECONDS, self._pause)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -174,10 +185,25 @@ class FilterBar(Widget):
             self._announce()
             self.post_message(self.FilterClosed(self, self._text))
 
-    def _announce(self) -> None:
+    @on(Input.Blurred)
+    def _left(self, event: Input.Blurred) -> None:
+        """Announce what is typed when the keys go elsewhere."""
+        event.stop()
+        self._announce()
+
+    def _pause(self) -> None:
+        """Announce what is typed when no key came for a while, unless more is to be expected."""
+        self._hush()
+        if not self._unfinished(self._text):
+            self._announce()
+
+    def _hush(self) -> None:
         if self._quiet is not None:
             self._quiet.stop()
             self._quiet = None
+
+    def _announce(self) -> None:
+        self._hush()
         if self._text != self._announced and self.fault is None:
             self._announced = self._text
             self.post_message(self.FilterChanged(self, self._text))

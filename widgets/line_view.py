@@ -6,13 +6,16 @@ from typing import ClassVar
 
 from rich.style import Style
 from textual.color import Color, ColorParseError
+from textual.content import Content
 from textual.css.tokenizer import TokenError
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.strip import Strip
 from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
+from mailtui.widgets.cells import fit, fold, segments_of
 from mailtui.widgets.glyphs import Glyphs, glyphs_of
 
 
@@ -96,6 +99,13 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
     def repaint_line(self, y: int) -> None:
         """Have one line of the screen painted again."""
         self.refresh(Region(0, y, self.line_width, 1))
+
+    def text_row(self, text: Content, y: int, component: str) -> Strip:
+        """Give row `y` of a view that has nothing but a text to show: wrapped, from a third of the height on."""
+        style, width = self.visual_style.rich_style + self.style_for(component), self.line_width
+        rows = fold(segments_of(text, self.visual_for), width)
+        at = y - max(0, min(self.size.height // 3, self.size.height - len(rows)))
+        return Strip(fit(rows[at] if 0 <= at < len(rows) else (), width, "left", style, self.glyphs.ellipsis))
 
     def notify_style_update(self) -> None:
         """Forget what was painted with other styles."""

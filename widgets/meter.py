@@ -16,11 +16,11 @@ BAR_MAX: Final = 40
 """A longer bar tells no more."""
 
 
-BAR_FROM: Final = 24
+BAR_FROM: Final = 16
 """A bar is drawn if so many cells are left for it and the figures."""
 
 PERCENT_WIDTH: Final = 4
-STATE_WIDTH: Final = 9
+STATE_WIDTH: Final = 7
 
 
 class Level(StrEnum):
@@ -35,7 +35,7 @@ class Level(StrEnum):
     """There is no reading."""
 
 
-_SIGNS: Final = {Level.OK: " ", Level.WARN: "!", Level.BAD: "!", Level.STALE: "~", Level.UNKNOWN: "?"}
+_SIGNS: Final = {Level.OK: " ", Level.WARN: "!", Level.BAD: "!!", Level.STALE: "~", Level.UNKNOWN: "?"}
 _WORDS: Final = {Level.OK: "ok", Level.WARN: "high", Level.BAD: "full", Level.STALE: "stale", Level.UNKNOWN: "unknown"}
 _STYLES: Final = {
     Level.OK: "$text-success",

@@ -6,13 +6,14 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.cache import FIFOCache
 from textual.content import Content
 from textual.strip import Strip
 
-from mailtui.widgets.cells import Cell, fit, fold, segments_of
+from mailtui.widgets.cells import Cell, cut_before, fit, fold, segments_of
 from mailtui.widgets.columns import Column, Placed, place
 from mailtui.widgets.line_view import LineView
 
@@ -73,15 +74,24 @@ class RowPainter:
         by, down = sort or ("", False)
         segments: list[Segment] = []
         x = 0
-        for cell in placed:
+        for number, cell in enumerate(placed):
             column = cell.column
             segments.append(Segment(" " * (cell.x - x), base))
-            title, style = column.title, base
+            title, style, x = column.title, base, cell.end
             if column.id == by:
-                title = title[: cell.width - 1] + (glyphs.descending if down else glyphs.ascending)
+                sign = glyphs.descending if down else glyphs.ascending
                 style = sorted_style
+                end = placed[number + 1].x if number + 1 < len(placed) else view.line_width
+                if cell_len(title) < cell.width:
+                    title += sign
+                elif x < end:  # no room beside the heading: the sign stands in the gap behind the column
+                    segments += fit([Segment(title)], cell.width, column.align, style, glyphs.ellipsis)
+                    segments.append(Segment(sign, style))
+                    x += 1
+                    continue
+                else:
+                    title = title[: cell.width - 1] + sign
             segments += fit([Segment(title)], cell.width, column.align, style, glyphs.ellipsis)
-            x = cell.end
         return Strip(segments, x).adjust_cell_length(view.line_width, base)
 
     def row(self, key: Hashable, cells: Sequence[Cell], look: Look, placed: Sequence[Placed]) -> Strip:
@@ -134,6 +144,9 @@ class RowPainter:
         for cell in placed:
             if cell.x > x:
                 segments.append(Segment(" " * (cell.x - x), base))
-            segments += fit(cells[cell.index], cell.width, cell.column.align, base, glyphs.ellipsis)
+            content, mark = cells[cell.index], cell.column.cut_before
+            if mark:
+                content = cut_before(content, cell.width, mark, glyphs.ellipsis)
+            segments += fit(content, cell.width, cell.column.align, base, glyphs.ellipsis)
             x = cell.end
         return Strip(segments, x).adjust_cell_length(view.line_width, base)

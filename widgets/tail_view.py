@@ -36,7 +36,6 @@ class TailView(LineView):
         "tail-view--cursor-blurred",
         "tail-view--cursor-sign",
         "tail-view--badge",
-        "tail-view--badge-new",
         "tail-view--wrapped",
         "tail-view--empty",
     }
@@ -46,8 +45,7 @@ class TailView(LineView):
         & > .tail-view--cursor { background: $block-cursor-background; }
         & > .tail-view--cursor-blurred { background: $block-cursor-blurred-background; }
         & > .tail-view--cursor-sign { color: $primary; }
-        & > .tail-view--badge { color: $foreground; background: $panel; }
-        & > .tail-view--badge-new { color: $background; background: $accent; text-style: bold; }
+        & > .tail-view--badge { color: $background; background: $accent; text-style: bold; }
         & > .tail-view--wrapped { color: $text-muted; }
         & > .tail-view--empty { color: $text-muted; }
     }
@@ -163,10 +161,16 @@ class TailView(LineView):
         else:
             self._settle()
 
+    def set_empty(self, text: Content) -> None:
+        """Say something else where there are no lines."""
+        if not text.is_same(self._empty):
+            self._empty = text
+            self.refresh()
+
     def badge(self) -> str:
-        """Give what stands in the lower right corner while paused."""
-        new = self.new_lines
-        return f" {self.glyphs.down} +{new:,} new " if new else " paused "
+        """Give what stands in the lower right corner while paused: how many lines came below what is seen."""
+        new, places = self.new_lines, self._places()
+        return f" {self.glyphs.down} +{new:,} new " if new and places and places[-1].line < self._end - 1 else ""
 
     def notify_lines(self) -> None:
         """Say that lines were added or dropped; many calls make one repaint."""
@@ -403,11 +407,8 @@ class TailView(LineView):
             strip = strips[place.row] if place.row < len(strips) else Strip.blank(width, self._ground)
             if self.cursor_line == place.line:
                 strip = self._with_cursor_on(strip)
-        elif not places and y == self._height // 3:
-            style = self._ground + self.style_for("tail-view--empty")
-            strip = Strip(fit(segments_of(self._empty, self.visual_for), width, "left", style, self.glyphs.ellipsis))
         else:
-            strip = Strip.blank(width, self._ground)
+            strip = Strip.blank(width, self._ground) if places else self.text_row(self._empty, y, "tail-view--empty")
         if not self.following and y == self._height - 1 and places:
             return self._badged(strip, width)
         return strip
@@ -433,8 +434,7 @@ class TailView(LineView):
         rows = [segments]
         if self.wrap:
             rows = fold(segments, width, Segment(f"{self.glyphs.wrapped} ", self.style_for("tail-view--wrapped")))
-        ellipsis = self.glyphs.ellipsis
-        return tuple(Strip([*gutter, *fit(row, width, "left", ground, ellipsis)]) for row in rows)
+        return tuple(Strip([*gutter, *fit(row, width, "left", ground, self.glyphs.ellipsis)]) for row in rows)
 
     def _with_cursor_on(self, strip: Strip) -> Strip:
         over = self.style_for("tail-view--cursor" if self.has_focus else "tail-view--cursor-blurred")
@@ -446,5 +446,5 @@ class TailView(LineView):
         text = self.badge()
         if not text or len(text) > width:
             return strip
-        style = self._ground + self.style_for("tail-view--badge-new" if self.new_lines else "tail-view--badge")
+        style = self._ground + self.style_for("tail-view--badge")
         return Strip([*strip.crop(0, width - len(text)), Segment(text, style)])

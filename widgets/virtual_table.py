@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
+from mailtui.widgets.columns import Column
 from mailtui.widgets.line_view import LineView
 from mailtui.widgets.row_painter import Look, RowPainter
 from mailtui.widgets.table_source import TableSource, successor
@@ -120,6 +121,8 @@ class VirtualTable(LineView):
         self._painter = RowPainter(self)
         self._on_screen: list[Strip] = []
         self._held = False
+        self.moved = False
+        """Whether a person moved the cursor or the view since it was put on the first row."""
 
     # What the caller sees
 
@@ -147,6 +150,11 @@ class VirtualTable(LineView):
     def rows_built(self) -> int:
         """Rows turned into strips so far; tests and benches count work by it."""
         return self._painter.rows_built
+
+    @property
+    def shown_columns(self) -> tuple[Column, ...]:
+        """The columns that the present width has room for."""
+        return tuple(placed.column for placed in self._painter.place(self._source.columns))
 
     @property
     def page_rows(self) -> int:
@@ -217,18 +225,22 @@ class VirtualTable(LineView):
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by rows."""
+        self.moved = True
         self._move(self._cursor + rows)
 
     def action_first(self) -> None:
         """Go to the first row."""
+        self.moved = False
         self._move(0)
 
     def action_last(self) -> None:
         """Go to the last row."""
+        self.moved = True
         self._move(len(self._source) - 1)
 
     def action_page(self, pages: float) -> None:
         """Move view and cursor by pages, so that the cursor stays on its screen line."""
+        self.moved = True
         rows = int(pages * self.page_rows) or (1 if pages > 0 else -1)
         self._held = True
         self._scroll_rows(self._top + rows)
@@ -257,6 +269,7 @@ class VirtualTable(LineView):
             return
         index = self._top + offset.y - 1
         if index < len(self._source):
+            self.moved = True
             self._move(index)
             if event.chain == 2:
                 self.action_activate()
@@ -289,6 +302,7 @@ class VirtualTable(LineView):
         if not self._held and len(self._source):
             top = self._top
             within = min(max(self._cursor, top), min(top + self.page_rows, len(self._source)) - 1)
+            self.moved = self.moved or within != self._cursor
             self._place_cursor(within)
 
     # Painting

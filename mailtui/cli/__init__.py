@@ -24,11 +24,23 @@ def main(argv: list[str] | None = None) -> int:
         from mailtui.cli.version import line
 
         return _print(line())
+    if at is not None and argv[at] == "help":
+        return _help(argv[:at] + argv[at + 1 :])
     from mailtui.cli.run import run
 
     if at is None or argv[at] not in commands.words():
-        return run("open", argv)
+        return run("open", argv, guessed=at is not None)
     return run(argv[at], argv[:at] + argv[at + 1 :])
+
+
+def _help(words: list[str]) -> int:
+    """Print the help of the command that is named, else that of all."""
+    at = command_at(words)
+    if at is None or words[at] not in commands.COMMANDS:
+        return _print(commands.overview())
+    from mailtui.cli.run import run
+
+    return run(words[at], words[:at] + words[at + 1 :] + ["--help"])
 
 
 def command_at(argv: list[str]) -> int | None:

@@ -21,7 +21,7 @@ UNBUILT = (
 )  # fmt: skip
 """Commands that are named already, so that no host takes their name, and say that they are not built yet."""
 
-UNBUILT_VERBS = {
+UNBUILT_VERBS: dict[str, tuple[str, ...]] = {
     "hosts": ("import",),
     "queue": ("reasons", "retry", "hold", "release", "delete", "bounce", "requeue", "flush"),
     "logs": ("summary",),
@@ -45,11 +45,21 @@ COMMON = (
 )
 """Options that every command takes, before or behind its name."""
 
+COMMON_NAMES = tuple(name.split()[0] for form, _ in COMMON for name in form.split(", "))
+"""The same by name alone."""
+
 LEFT = 32
 """Width of the left column of `--help`."""
 
 VALUED = ("-C", "--config", "-o", "--output", "--timeout", "--color", "--log-file", "--theme")
 """Options whose next word is their value; what `main` must know to find the command's name."""
+
+
+def unbuilt(word: str) -> str:
+    """Give the whole name of a command or verb that is not built yet, by its last word; empty for any other word."""
+    if word in UNBUILT:
+        return word
+    return next((f"{family} {word}" for family, verbs in UNBUILT_VERBS.items() if word in verbs), "")
 
 
 def words() -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailtui.cli import records, say
-from mailtui.cli.options import Parser
+from mailtui.cli.options import Parser, examples
 from mailtui.cli.output import Document, write
 from mailtui.errors import DONE, USAGE
 from mailtui.text import show_line
@@ -19,19 +19,28 @@ if TYPE_CHECKING:
 def add(parser: Parser) -> None:
     """Describe `mailtui config`."""
     verb = parser.verbs()
-    path = verb("path", help="which files are used", description="Print the configuration files in use, one a line.")
+    path = verb(
+        "path",
+        help="which files are used",
+        description="Print the configuration files in use, one a line.",
+        epilog=examples("mailtui config path"),
+    )
     path.set_defaults(run=run_path)
-    check = verb("check", help="what is wrong in them", description="Find every fault of the configuration at once.")
+    check = verb(
+        "check",
+        help="what is wrong in them",
+        description="Find every fault of the configuration at once.",
+        epilog=examples("mailtui config check", "mailtui -C new.yaml config check --json"),
+    )
     check.set_defaults(run=run_check)
 
 
-def read(args: Namespace) -> tuple[Checked, Document]:
-    """Check the configuration and make a document of it."""
+def read(args: Namespace) -> Checked:
+    """Check the configuration, and what it names."""
+    from mailtui.cli.known import known
     from mailtui.config import check
 
-    checked = check(Path(args.config) if args.config else None)
-    body = record(checked)
-    return checked, Document("config", body, lambda: [body], text=lambda: paths(checked))
+    return check(Path(args.config) if args.config else None, known=known())
 
 
 def record(checked: Checked) -> records.Object:
@@ -58,14 +67,17 @@ def paths(checked: Checked) -> str:
 
 def run_path(args: Namespace) -> int:
     """Run `mailtui config path`; faults are no matter here."""
-    write(args, read(args)[1])
+    checked = read(args)
+    body = record(checked)
+    write(args, Document("config", body, lambda: [body], text=lambda: paths(checked)))
     return DONE
 
 
 def run_check(args: Namespace) -> int:
     """Run `mailtui config check`."""
-    checked, document = read(args)
-    write(args, document)
+    checked = read(args)
+    body = record(checked)
+    write(args, Document("config", body, lambda: body["faults"], record="fault", text=lambda: paths(checked)))
     for fault in checked.faults:
         say.error(f"{fault.file}:{fault.line}:{fault.column}: {fault.text}", fault.cure)
     if not checked.faults:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import locale
 import os
 import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from mailtui.cli import commands, hosting
-from mailtui.cli.options import Parser
+from mailtui.cli import commands, hosting, known
+from mailtui.cli.options import Parser, examples
 from mailtui.errors import UsageError
 
 
@@ -17,6 +19,7 @@ def add(parser: Parser) -> None:
     """Describe the console's command line."""
     hosting.add_hosts(parser, some=False)
     add_look(parser)
+    parser.epilog = examples("mailtui", "mailtui mx1 @prod --read-only")
     parser.set_defaults(run=run)
 
 
@@ -37,8 +40,15 @@ def need_terminal() -> None:
         raise UsageError(f"the console cannot draw on TERM={term or '(not set)'}; {commands.CONSOLE_TWINS}")
 
 
+def only_ascii(args: Namespace) -> bool:
+    """Tell whether to draw with ASCII alone: asked for, or the locale (LC_ALL=C) promises no UTF-8."""
+    # not the preferred encoding: Python makes that UTF-8 in the C locale, whatever the terminal can show
+    return bool(args.ascii) or codecs.lookup(locale.getencoding()).name != "utf-8"
+
+
 def run(args: Namespace) -> int:
     """Run the console."""
+    known.check_theme(args.theme)
     need_terminal()
     return show_hosts(args)
 
@@ -54,7 +64,7 @@ def show_hosts(args: Namespace) -> int:
     options = ConsoleOptions(
         scope=" ".join(args.hosts) or "all hosts",
         theme=args.theme or config.theme or ConsoleOptions().theme,
-        ascii=args.ascii,
+        ascii=only_ascii(args),
         mouse=not args.no_mouse,
         read_only=args.read_only,
         keys=config.keys,

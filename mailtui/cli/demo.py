@@ -5,8 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from mailtui.cli import known
 from mailtui.cli.console import add_look, need_terminal, show_hosts
-from mailtui.cli.options import Parser
+from mailtui.cli.options import Parser, examples
 from mailtui.demo import DemoOptions, run_demo
 
 
@@ -21,11 +22,13 @@ def add(parser: Parser) -> None:
     parser.add_argument("--serve-only", action="store_true", help="only serve the hosts, without the console")
     parser.add_argument("--config-out", metavar="FILE", type=Path, help="with --serve-only: where their addresses go")
     add_look(parser)
+    parser.epilog = examples("mailtui demo", "mailtui demo --serve-only --config-out /tmp/demo.yaml")
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
     """Run `mailtui demo`."""
+    known.check_theme(args.theme)
     if not args.serve_only:
         need_terminal()
     options = DemoOptions(

@@ -9,10 +9,10 @@ import shutil
 import stat
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mailtui.cli import hosting
+from mailtui.cli.configuration import read as configured
 from mailtui.cli.findings import Finding, Status
 from mailtui.cli.version import installed, openssl
 from mailtui.errors import ConfigError
@@ -25,7 +25,7 @@ SMALLEST = (60, 15)
 
 def examine(args: Namespace) -> list[Finding]:
     """Look at Python, packages, terminal, characters, configuration and SSH agent."""
-    return [python(), *packages(), *terminal(), characters(), configuration(args), agent(), *private(args)]
+    return [python(), *packages(), *terminal(), characters(), *configuration(args), agent()]
 
 
 def python() -> Finding:
@@ -75,16 +75,31 @@ def characters() -> Finding:
     return Finding("characters", Status.WARN, f"{encoding}: the console draws with ASCII alone", advice=advice)
 
 
-def configuration(args: Namespace) -> Finding:
-    """Look at the configuration."""
+def configuration(args: Namespace) -> Iterator[Finding]:
+    """Look at the configuration: its faults, its hosts, and who else may write it."""
+    from mailtui.config import NoConfiguration, how_to_add
+
     try:
-        hosts = hosting.hosts_of(args, [])
+        checked = configured(args)
+    except NoConfiguration as none:
+        told = "there is no configuration yet"
+        yield Finding("config", Status.WARN, told, none.message, advice=none.cure)
+        return
     except ConfigError as fault:
-        return Finding("config", Status.BAD, "the configuration has faults", fault.message, advice=fault.cure)
-    if not hosts:
-        advice = "name hosts in the configuration: `mailtui config path` tells where it is looked for"
-        return Finding("config", Status.WARN, "no hosts are configured", advice=advice)
-    return Finding("config", Status.OK, f"{len(hosts)} hosts")
+        yield Finding("config", Status.BAD, "the configuration cannot be read", fault.message, advice=fault.cure)
+        return
+    faults = "\n".join(map(str, checked.faults))
+    advice = "`mailtui config check` tells them one by one"
+    if checked.config is None:
+        yield Finding("config", Status.BAD, "the configuration has faults", faults, advice=advice)
+    elif faults:
+        yield Finding("config", Status.WARN, "the configuration names what is not there", faults, advice=advice)
+    else:
+        count = len(checked.config.hosts)
+        yield Finding("config", Status.OK, f"{count} host{'' if count == 1 else 's'}" if count else "no faults")
+    if checked.config is not None and not checked.config.hosts:
+        yield Finding("hosts", Status.WARN, "no host is configured", advice=how_to_add(checked.config))
+    yield from private(checked.files)
 
 
 def agent() -> Finding:
@@ -102,16 +117,13 @@ def agent() -> Finding:
     return Finding("agent", Status.WARN, "SSH_AUTH_SOCK is no socket", path, advice="unset SSH_AUTH_SOCK")
 
 
-def private(args: Namespace) -> Iterator[Finding]:
+def private(files: Iterable[Path]) -> Iterator[Finding]:
     """Look at who else may write the configuration: it decides which hosts are trusted."""
-    from mailtui.config import check
-
-    try:
-        used = check(Path(args.config) if args.config else None).files
-    except ConfigError:
-        return
-    for file in used:
-        mode = file.stat().st_mode
+    for file in files:
+        try:
+            mode = file.stat().st_mode
+        except OSError:
+            continue  # a fault of the configuration already
         if mode & (stat.S_IWGRP | stat.S_IWOTH):
             advice = f"chmod go-w {file}"
             yield Finding("config", Status.WARN, f"others may write {file}", f"mode {mode & 0o7777:04o}", advice=advice)

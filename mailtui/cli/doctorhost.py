@@ -7,6 +7,7 @@ import re
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailtui.cli import hosting
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 STEPS = ("reach", "host key", "login", "shell", "mail server")
 """The way to a host, in order; a fault at one leaves those behind it unknown."""
+
+HERE = ("shell", "mail server")
+"""The same where the host is this machine itself."""
 
 FAULTS = {
     "unreachable": "reach",
@@ -60,7 +64,7 @@ async def _examine(host: Host, timeout: float) -> list[Finding]:
         async with asyncio.timeout(timeout):
             async with hosting.open_link(host) as link:
                 took = time.monotonic() - began
-                found += way(None, took)
+                found += way(host, None, took)
                 found += [server(link), clock(link), await distance(link), *tools(link)]
                 found += await rights(link)
                 found += await logs(link)
@@ -70,7 +74,7 @@ async def _examine(host: Host, timeout: float) -> list[Finding]:
         fault = TimedOut(f"{host.name} did not answer within {timeout:g} s", "raise --timeout, or look at its load")
     else:
         return found
-    return [*found, *(trouble(fault) if len(found) > 1 else way(fault, time.monotonic() - began))]
+    return [*found, *(trouble(fault) if len(found) > 1 else way(host, fault, time.monotonic() - began))]
 
 
 def configured(host: Host) -> str:
@@ -83,16 +87,18 @@ def configured(host: Host) -> str:
     return f"{', '.join(parts)}; mode {host.mode}"
 
 
-def way(error: HostError | None, took: float) -> list[Finding]:
+def way(host: Host, error: HostError | None, took: float) -> list[Finding]:
     """Tell each step of the way to a host: good up to a fault, not known behind it."""
-    fault = STEPS.index(FAULTS.get(error.kind, "reach")) if error is not None else len(STEPS)
+    steps = HERE if host.transport == "local" else STEPS
+    at = FAULTS.get(error.kind, steps[0]) if error is not None else ""
+    fault = steps.index(at) if at in steps else 0 if error is not None else len(steps)
     good = {"reach": "answers", "host key": "known", "login": "accepted", "shell": "runs our scripts"}
-    found = [Finding(step, Status.OK, good.get(step, "found")) for step in STEPS[:fault] if step in good]
+    found = [Finding(step, Status.OK, good.get(step, "found")) for step in steps[:fault] if step in good]
     if error is None:
-        return [Finding("reach", Status.OK, "answers", took=took), *found[1:]]
-    found.append(Finding(STEPS[fault], Status.BAD, error.message, advice=error.cure, took=took))
-    behind = f"not known before {STEPS[fault]} is right"
-    return [*found, *(Finding(step, Status.UNKNOWN, behind) for step in STEPS[fault + 1 :])]
+        return [replace(found[0], took=took), *found[1:]]
+    found.append(Finding(steps[fault], Status.BAD, error.message, advice=error.cure, took=took))
+    behind = f"not known before {steps[fault]} is right"
+    return [*found, *(Finding(step, Status.UNKNOWN, behind) for step in steps[fault + 1 :])]
 
 
 def trouble(error: HostError) -> list[Finding]:
@@ -128,7 +134,16 @@ async def rights(link: Link) -> list[Finding]:
     """Tell what the login may do, and warn of sudo rules that allow more than they seem to."""
     read = await link.capabilities()
     evidence = texts(read.evidence)
-    return [*(right(each) for each in read.value), *sudo_wildcards(read.evidence, evidence)]
+    unbuilt = [each for each in read.value if is_unbuilt(each)]
+    found = [right(each) for each in read.value if each not in unbuilt]
+    if unbuilt:
+        found.append(Finding("may", Status.INFO, f"not built yet: {', '.join(each.name for each in unbuilt)}"))
+    return [*found, *sudo_wildcards(read.evidence, evidence)]
+
+
+def is_unbuilt(capability: Capability) -> bool:
+    """Tell whether it is the program that lacks, not a right."""
+    return not capability.allowed and any(word in capability.why for word in UNBUILT_WORDS)
 
 
 def right(capability: Capability) -> Finding:
@@ -136,9 +151,7 @@ def right(capability: Capability) -> Finding:
     name = f"may {capability.name}"
     if capability.allowed:
         return Finding(name, Status.OK, capability.why or "yes")
-    unbuilt = any(word in capability.why for word in UNBUILT_WORDS)
-    status = Status.INFO if unbuilt else Status.WARN
-    return Finding(name, status, capability.why or "no", advice=capability.cure)
+    return Finding(name, Status.WARN, capability.why or "no", advice=capability.cure)
 
 
 def sudo_wildcards(evidence: Sequence[Evidence], raw: tuple[str | bytes, ...]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mailtui.cli import say
+from mailtui.cli import commands, say
 from mailtui.errors import AUTH, DONE, PARTLY, REFUSED, UNREACHABLE, HostError, UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def resolved(config: Config, names: Sequence[str]) -> list[Host]:
     """Give the hosts that names, groups and tags mean, all of them for no names; raises UsageError."""
     from mailtui.config import resolve
 
+    for name in names:
+        if verb := commands.unbuilt(name):
+            raise UsageError(f"{verb}: not built yet")
     return list(resolve(config, names))
 
 
@@ -101,6 +104,12 @@ def code_of(errors: Sequence[HostError | None]) -> int:
         return PARTLY
     codes = {error.exit_code for error in failed}
     return codes.pop() if codes in ({AUTH}, {REFUSED}) else UNREACHABLE
+
+
+def remark_nothing(answers: Sequence[Answer[T]], what: str) -> None:
+    """Say that nothing was found, where any host was looked through."""
+    if any(answer.value is not None for answer in answers):
+        say.remark(what)
 
 
 def settle(answers: Sequence[Answer[T]]) -> int:

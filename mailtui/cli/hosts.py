@@ -6,9 +6,9 @@ from argparse import Namespace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailtui.cli import hosting, records
-from mailtui.cli.options import Parser
-from mailtui.cli.output import Document, write
+from mailtui.cli import hosting, records, say
+from mailtui.cli.options import Parser, examples
+from mailtui.cli.output import Document, send, write
 from mailtui.cli.ping import ping
 from mailtui.cli.table import Column
 from mailtui.cli.times import seconds
@@ -24,10 +24,20 @@ def add(parser: Parser) -> None:
     from mailtui.cli import trust
 
     verb = parser.verbs()
-    listing = verb("list", help="all hosts", description="List the hosts of the configuration; none is connected to.")
+    listing = verb(
+        "list",
+        help="all hosts",
+        description="List the hosts of the configuration; none is connected to.",
+        epilog=examples("mailtui hosts list", "mailtui hosts list --names"),
+    )
     listing.add_argument("--names", action="store_true", help="only the names, one a line")
     listing.set_defaults(run=run_list)
-    testing = verb("test", help="what works on them", description="Connect to hosts and find what the login may do.")
+    testing = verb(
+        "test",
+        help="what works on them",
+        description="Connect to hosts and find what the login may do.",
+        epilog=examples("mailtui hosts test", "mailtui hosts test mx1 --json"),
+    )
     hosting.add_hosts(testing, some=False)
     testing.set_defaults(run=run_test)
     trust.add(verb)
@@ -36,9 +46,12 @@ def add(parser: Parser) -> None:
 def run_list(args: Namespace) -> int:
     """Run `mailtui hosts list`."""
     if args.names and args.output == "table":
-        print("".join(f"{show_line(name)}\n" for name in hosting.names(args)), end="")
+        send(f"{show_line(name)}\n" for name in hosting.names(args))
         return 0
-    rows = [records.host(host) for host in hosting.hosts_of(args, [])]
+    config = hosting.configuration(args)
+    rows = [records.host(host) for host in config.hosts]
+    if not rows:
+        say.remark("no host is configured")
     write(args, Document("host-list", {"hosts": rows}, lambda: rows, LIST_COLUMNS, record="host"))
     return 0
 

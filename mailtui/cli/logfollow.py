@@ -28,7 +28,7 @@ def run(args: Namespace, hosts: Sequence[Host], last: int, wanted: Wanted | None
     if args.output not in ("table", "jsonl"):
         raise UsageError(f"logs -f has no end, so it cannot be written as {args.output}", "use -o jsonl")
     for option in ("since", "until", "grep"):
-        if getattr(args, option):
+        if getattr(args, option) is not None:
             raise UsageError(f"logs -f does not take --{option}", "filter what comes by --where, begin by -n N")
     return asyncio.run(_follow_all(args, hosts, last, wanted))
 
@@ -62,7 +62,7 @@ class Printer:
         """Write those that are wanted, at once."""
         args = self._args
         kept = [each for each in found if self._wanted is None or self._wanted(each)]
-        kept = [each for each in kept if not args.id or each.id == args.id]
+        kept = [each for each in kept if args.id is None or each.id == args.id]
         if not kept:
             return
         if args.output == "jsonl":
@@ -109,7 +109,13 @@ class Follower:
     async def _connected(self, link: Link, limit: asyncio.Timeout) -> None:
         from mailtui.session import followed
 
-        path = self._path or (await logsearch.paths_of(link))[0]
+        path = self._path
+        if path is None:
+            path, *others = await logsearch.paths_of(link)
+            if others and self.host.logs:
+                say.remark(
+                    f"{self.host.name}: following {path} alone, not {', '.join(others)}; without -f all are searched"
+                )
         limit.reschedule(None)  # from here on the link's own watch ends it
         self._path = path
         self._backoff.connected()

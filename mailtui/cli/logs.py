@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mailtui.cli import hosting, ids, logfollow, logsearch, records, say
+from mailtui.cli import filters, hosting, ids, logfollow, logsearch, records, say
 from mailtui.cli.options import Parser
 from mailtui.cli.output import Document, Stream, write
 from mailtui.cli.queue import natural
@@ -49,10 +49,16 @@ def add(parser: Parser) -> None:
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, over lost connections too")
     parser.add_argument("-n", dest="last", metavar="N", type=natural, help="only the N newest lines that match")
     parser.add_argument("--since", metavar="T", help="13:40, 2026-11-22T13:40Z, or 2h for two hours ago")
-    parser.add_argument("--until", metavar="T", help="the same")
+    parser.add_argument("--until", metavar="T", help="the same (now)")
     parser.add_argument("--where", metavar="EXPR", help="only lines that this filter matches")
     parser.add_argument("--grep", metavar="ERE", help="a POSIX regular expression over raw bytes, run on the host")
     parser.add_argument("--id", metavar="QUEUE_ID", help="only lines of this message")
+    filters.tell(
+        parser,
+        filters.LOG,
+        "mailtui logs mx1 --since 2h --where 'event=deferred to:@example.net'",
+        "mailtui logs @prod -f",
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,7 +67,7 @@ def run(args: Namespace) -> int:
     now = SYSTEM.wall()
     wanted = matcher(args.where, now)
     hosts = hosting.hosts_of(args, args.hosts)
-    if args.id:
+    if args.id is not None:
         ids.check_id(args.id, hosts)
     if args.follow:
         return logfollow.run(args, hosts, args.last or FOLLOWED, wanted)
@@ -73,6 +79,8 @@ def run(args: Namespace) -> int:
     merged = merge([answer.value.records for answer in answers if answer.value is not None])
     found = [each for each in merged if wanted is None or wanted(each)]
     kept = found if args.last is None else found[-args.last :]
+    if not kept:
+        hosting.remark_nothing(answers, "no log line matches")
     body = {"records": Stream(lambda: map(records.log, kept)), "hosts": [told(answer) for answer in answers]}
     several = len(hosts) > 1
     document = Document(
@@ -88,7 +96,7 @@ def run(args: Namespace) -> int:
 
 def matcher(where: str | None, now: float) -> Callable[[LogRecord], bool] | None:
     """Make a filter's test; None where all lines are wanted; raises UsageError."""
-    if not where:
+    if where is None:
         return None
     from mailtui import query
 
@@ -106,13 +114,13 @@ def query_of(args: Namespace, now: float) -> LogQuery:
     grep = None if args.grep is None else args.grep.encode("utf-8", "surrogateescape")
     if grep is not None and (b"\n" in grep or b"\0" in grep or not grep):
         raise UsageError("--grep takes one line of text")
-    if args.where and since is None:
+    if args.where is not None and since is None:
         since = (until or now) - DAY
         say.remark("searching the last 24 hours; --since widens it")
-    if not (args.where or args.grep or args.id or args.since or args.until or args.last):
+    if all(each is None for each in (args.where, args.grep, args.id, args.since, args.until, args.last)):
         args.last = NEWEST
     # A filter runs here, so the host must not cut before it.
-    return LogQuery(since, until, grep, args.id, None if args.where else args.last)
+    return LogQuery(since, until, grep, args.id, None if args.where is not None else args.last)
 
 
 def told(answer: Answer[Found]) -> records.Object:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from mailtui.cli import commands, say
+from mailtui.cli import commands, output, say
 from mailtui.cli.times import duration
 from mailtui.errors import USAGE, UsageError
 
@@ -21,9 +21,11 @@ Namespace = argparse.Namespace
 class Parser(argparse.ArgumentParser):
     """Takes no abbreviations, and names its fault in one line of safe text."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, common: bool = True, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
-        _add_common(self)
+        self._family: dict[str, Parser] = {}
+        if common:
+            add_common(self)
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line with exit code 2."""
@@ -32,7 +34,33 @@ class Parser(argparse.ArgumentParser):
 
     def verbs(self) -> Callable[..., Parser]:
         """Give the function that adds this family's verbs: `verb("list", help="...")`."""
-        return self.add_subparsers(metavar="COMMAND", dest="verb", required=True, title="commands").add_parser
+        family = self.add_subparsers(metavar="COMMAND", dest="verb", required=True, title="commands")
+        self._family = family.choices
+        return family.add_parser
+
+    def read(self, words: Sequence[str], defaults: Namespace) -> Namespace:
+        """Read a command's words; what nobody knows is refused in the name of the verb it was written for."""
+        found, unknown = self.parse_known_args(words, defaults)
+        if unknown:
+            self._family.get(getattr(found, "verb", ""), self).error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found
+
+    def print_help(self, file: object = None) -> None:
+        """Print the help where and as results are printed: a full disk is told, a reader that has left is not."""
+        output.send((self.format_help(),))
+        output.flush()
+
+
+def examples(*lines: str) -> str:
+    """Write the end of a command's help: how it is used."""
+    return "\n".join(["examples:", *(f"  {line}" for line in lines)])
+
+
+def filled(text: str) -> str:
+    """Read a text that must not be empty: what is left out by mistake is not what is left out."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
 
 
 def typed(read: Callable[[str], float]) -> Callable[[str], float]:
@@ -47,11 +75,11 @@ def typed(read: Callable[[str], float]) -> Callable[[str], float]:
     return convert
 
 
-def _add_common(parser: Parser) -> None:
+def add_common(parser: Parser) -> None:
     """Add the common options; what is not given stays out of the namespace, so that verbs undo nothing."""
     group = parser.add_argument_group("common options")
     absent: dict[str, Any] = {"default": argparse.SUPPRESS}
-    group.add_argument("-C", "--config", metavar="FILE", help="this configuration file", **absent)
+    group.add_argument("-C", "--config", metavar="FILE", type=filled, help="this configuration file", **absent)
     group.add_argument("-o", "--output", choices=FORMATS, help="how to print the result", **absent)
     group.add_argument(
         "--json", dest="output", action="store_const", const="json", help="the same as -o json", **absent
@@ -65,16 +93,22 @@ def _add_common(parser: Parser) -> None:
 
 
 def parser_of(command: str) -> Parser:
-    """Build the parser of one command, importing only its own module."""
+    """Build the parser of one command, importing only its own module; the common options stand last in its help."""
     module, _, purpose = commands.COMMANDS[command]
-    parser = Parser(prog=f"mailtui {command}", description=f"{purpose[0].upper()}{purpose[1:]}.")
+    parser = Parser(common=False, prog=f"mailtui {command}", description=f"{purpose[0].upper()}{purpose[1:]}.")
     import_module(f"mailtui.cli.{module}").add(parser)
+    add_common(parser)
     return parser
 
 
 def parse(command: str, words: list[str]) -> Namespace:
     """Read a command's words; exits with 2 where they are wrong."""
-    defaults = Namespace(
+    return parser_of(command).read(joined(words), usual())
+
+
+def usual() -> Namespace:
+    """Give what holds where an option is not given."""
+    return Namespace(
         config=None,
         output="table",
         quiet=False,
@@ -84,7 +118,6 @@ def parse(command: str, words: list[str]) -> Namespace:
         log_file=None,
         no_input=False,
     )
-    return parser_of(command).parse_args(joined(words), defaults)
 
 
 def joined(words: list[str]) -> list[str]:

@@ -210,7 +210,7 @@ def _at(row: Record, path: tuple[str, ...]) -> object:
 
 
 def _cell(value: object) -> str:
-    """Give a cell's text: nothing for null; of a list of objects the first field of each."""
+    """Give a cell's text: nothing for null, plain lists with semicolons, objects and lists of them as compact JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -218,15 +218,16 @@ def _cell(value: object) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, (list, tuple, Stream)):
-        value = "; ".join(_plain(element) for element in value)
+        elements = list(value)
+        if any(isinstance(element, (Mapping, list, tuple)) for element in elements):
+            return _compact(elements)
+        value = "; ".join(show_line(each if isinstance(each, (bytes, str)) else str(each)) for each in elements)
     elif isinstance(value, Mapping):
-        value = _encode(value)
+        return _compact(value)
     text = str(show_line(value if isinstance(value, (bytes, str)) else str(value)))
     return f"'{text}" if text.startswith(_RISKY) else text
 
 
-def _plain(element: object) -> str:
-    """Give one element of a list cell."""
-    if isinstance(element, Mapping):
-        element = next(iter(element.values()), "")
-    return show_line(element if isinstance(element, (bytes, str)) else str(element))
+def _compact(value: object) -> str:
+    """Give JSON whose texts are all safe; it begins with a bracket, so no spreadsheet takes it for a formula."""
+    return json.dumps(shown(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mailtui.cli import hosting, records, select
+from mailtui.cli import filters, hosting, records, select
 from mailtui.cli.options import Parser
 from mailtui.cli.output import Document, Stream, write
 from mailtui.cli.sample import WAITING
@@ -33,13 +33,28 @@ def add(parser: Parser) -> None:
     hosting.add_hosts(listing)
     select.add_where(listing)
     listing.add_argument(
-        "--sort", metavar="FIELD", default=select.OLDEST_FIRST, help=f"{', '.join(select.SORTS)}; -FIELD downward"
+        "--sort",
+        metavar="FIELD",
+        default=select.OLDEST_FIRST,
+        help=f"{', '.join(select.SORTS)}; -FIELD downward ({select.OLDEST_FIRST}: the oldest first)",
     )
     listing.add_argument("--limit", metavar="N", type=natural, help="at most so many of them")
+    filters.tell(
+        listing,
+        filters.QUEUE,
+        "mailtui queue list mx1 --where 'domain=example.net age>1h'",
+        "mailtui queue list @prod --sort -size --limit 20 --json",
+    )
     listing.set_defaults(run=run_list)
     counting = verb("count", help="how many stand where", description="Count queued messages by state.")
     hosting.add_hosts(counting)
     select.add_where(counting)
+    filters.tell(
+        counting,
+        filters.QUEUE,
+        "mailtui queue count mx1 mx2",
+        "mailtui queue count @prod --where 'state=deferred reason:timeout'",
+    )
     counting.set_defaults(run=run_count)
     queuegroup.add(verb)
     queueshow.add(verb)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailtui.cli import hosting, records, select
+from mailtui.cli import filters, hosting, records, select
 from mailtui.cli.options import Parser
 from mailtui.cli.output import Document, write
 from mailtui.cli.sizes import size
@@ -103,6 +103,12 @@ def add(verb: Callable[..., Parser]) -> None:
     parser.add_argument("--by", choices=BY, required=True, help="what to group by")
     parser.add_argument("--matrix", action="store_true", help="a table of age classes, as qshape prints it")
     select.add_where(parser)
+    filters.tell(
+        parser,
+        filters.QUEUE,
+        "mailtui queue group mx1 --by reason",
+        "mailtui queue group @prod --by domain --matrix --where 'age>10m'",
+    )
     parser.set_defaults(run=run)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mailtui.cli import hosting, ids, records, say, select
-from mailtui.cli.options import Parser
+from mailtui.cli.options import Parser, examples
 from mailtui.cli.output import Document, write
 from mailtui.cli.sizes import size
 from mailtui.cli.table import Column, paint
@@ -42,7 +42,12 @@ class Found:
 
 def add(verb: Callable[..., Parser]) -> None:
     """Describe `mailtui queue show`."""
-    parser = verb("show", help="one message", description="Show one message: envelope, recipients, headers, log lines.")
+    parser = verb(
+        "show",
+        help="one message",
+        description="Show one message: envelope, recipients, headers, log lines.",
+        epilog=examples("mailtui queue show mx1 2AQ9rXkT012345", "mailtui queue show @prod 2AQ9rXkT012345 --json"),
+    )
     parser.add_argument("host", metavar="HOST", help="where it is queued: a host, a group or @tag")
     parser.add_argument("id", metavar="ID", help="queue id, or a key as `queue list --json` gives it")
     parser.add_argument("--body", action="store_true", help="not built yet: comes with the journal")
@@ -53,9 +58,10 @@ def add(verb: Callable[..., Parser]) -> None:
 def run(args: Namespace) -> int:
     """Run `mailtui queue show`."""
     if args.body or args.raw:
-        raise UsageError(f"queue show {'--body' if args.body else '--raw'}: comes with the journal, which records it")
-    hosts = hosting.hosts_of(args, [args.host])
-    wanted = ids.check_key_or_id(args.id, hosts)
+        raise UsageError(f"queue show {'--body' if args.body else '--raw'}: not built yet: comes with the journal")
+    config = hosting.configuration(args)
+    hosts = hosting.resolved(config, [args.host])
+    wanted = ids.check_key_or_id(args.id, hosts, [host.name for host in config.hosts])
     answers = hosting.ask(args, hosts, lambda link: look(link, wanted))
     found = only(answers, wanted)
     if found is None or found.message is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from itertools import pairwise
 
 from mailtui.cli import commands, options, output, say
 from mailtui.errors import DONE, FAILED, INTERRUPTED, USAGE, ConfigError, MailtuiError, NotWritten, UsageError
@@ -12,11 +14,29 @@ NAGIOS_UNKNOWN = 3
 """What `check` says of everything it cannot tell."""
 
 
-def run(command: str, words: list[str]) -> int:
-    """Run one command and give its exit code; nothing but programming errors leaves it as an exception."""
+_SHORT = re.compile(r"-[qv]*(?:[qv]|[Co].*)")
+"""Common short options, written together or with a value."""
+
+
+def run(command: str, words: list[str], *, guessed: bool = False) -> int:
+    """Run one command and give its exit code; nothing but programming errors leaves it as an exception.
+
+    `guessed` is for words that name no command: hosts for the console, or a command mistyped.
+    """
     if unbuilt(command, words):
         return NAGIOS_UNKNOWN if command == "check" else USAGE
     try:
+        return _run(command, words, guessed=guessed)
+    finally:
+        say.flush()
+
+
+def _run(command: str, words: list[str], *, guessed: bool) -> int:
+    try:
+        if guessed:
+            from mailtui.cli import mistyped
+
+            mistyped.check(words)
         args = options.parse(command, words)
         say.be_quiet(args.quiet)
         log_to(args.log_file, args.verbose)
@@ -67,19 +87,31 @@ def report_first(group: BaseExceptionGroup[BaseException]) -> int:
 
 def unbuilt(command: str, words: list[str]) -> bool:
     """Say of a command that is only named so far that it is not built yet."""
-    from mailtui.cli import command_at
-
-    verbs = commands.UNBUILT_VERBS.get(command, ())
-    at = 0 if command == "logs" and words else command_at(words)
-    verb = words[at] if at is not None and words else ""
+    verb = verb_of(words)
     if command in commands.UNBUILT:
         name = command
-    elif verb in verbs:
+    elif verb in commands.UNBUILT_VERBS.get(command, ()):
         name = f"{command} {verb}"
     else:
         return False
     say.error(f"mailtui {name}: not built yet")
     return True
+
+
+def verb_of(words: list[str]) -> str:
+    """Give the first word that is neither a common option nor its value; empty where another option comes first."""
+    from mailtui.cli import command_at
+
+    at = command_at(words)
+    before = words[:at]
+    return "" if at is None or any(_is_own(word, last) for last, word in pairwise(["", *before])) else words[at]
+
+
+def _is_own(word: str, last: str) -> bool:
+    """Tell whether a word is an option that not every command takes."""
+    if not word.startswith("-") or last in commands.VALUED:
+        return False
+    return word.partition("=")[0] not in commands.COMMON_NAMES and not _SHORT.fullmatch(word)
 
 
 def unwritten(error: OSError) -> int:

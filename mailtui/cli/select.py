@@ -66,13 +66,13 @@ def add_where(parser: Parser) -> None:
 
 def check(args: Namespace) -> None:
     """Refuse a bad filter or sort field before any host is asked; raises UsageError."""
-    if args.where:
+    if args.where is not None:
         from mailtui import query
 
         query.parse(args.where, "queue")
     field = getattr(args, "sort", OLDEST_FIRST).removeprefix("-")
     if field not in SORTS:
-        raise UsageError(f"cannot sort by {field!r}", f"one of: {', '.join(SORTS)}; -{field} sorts downward")
+        raise UsageError(f"cannot sort by {field!r}", f"one of: {', '.join(SORTS)}; a leading - sorts downward")
 
 
 async def read(link: Link) -> Reading:
@@ -100,12 +100,14 @@ def pick(answers: Sequence[Answer[Reading]], where: str | None) -> list[Picked]:
             reading = answer.value
             wanted = matcher(reading, where)
             found += [Picked(reading, row) for row in reading.listing.rows if wanted is None or wanted(row)]
+    if where is not None and not found:
+        hosting.remark_nothing(answers, "no message matches the filter")
     return found
 
 
 def matcher(reading: Reading, where: str | None) -> Callable[[QueueRow], bool] | None:
     """Make a filter's test for one host's rows; None where all are wanted."""
-    if not where:
+    if where is None:
         return None
     from mailtui import query
 

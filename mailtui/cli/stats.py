@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mailtui.cli import hosting, records, sample
-from mailtui.cli.options import Parser
+from mailtui.cli.options import Parser, examples
 from mailtui.cli.output import Document, write
 from mailtui.cli.sizes import size
 from mailtui.cli.times import brief, iso
@@ -27,13 +28,14 @@ FIELDS = (
 def add(parser: Parser) -> None:
     """Describe `mailtui stats`."""
     hosting.add_hosts(parser)
+    parser.epilog = examples("mailtui stats mx1", "mailtui stats @prod --json")
     parser.add_argument("--history", metavar="T", help="trends of so long (not built yet)")
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
     """Run `mailtui stats`."""
-    if args.history:
+    if args.history is not None:
         raise UsageError("stats --history: not built yet")
     answers = hosting.ask(args, hosting.hosts_of(args, args.hosts), sample.take)
     rows = [record(answer) for answer in answers]
@@ -74,10 +76,15 @@ def lines(answer: Answer[Stats]) -> Iterator[str]:
         "queue": "" if stats.queue is None else queue(stats.queue),
         "a minute": rates(stats),
         "up": "" if stats.uptime is None else brief(stats.uptime),
-        "taken": iso(stats.taken_at) or "",
+        "taken": iso(whole(stats.taken_at)) or "",
     }
     for topic, told in topics.items():
         yield f"  {topic:<10}{show_line(told or 'not known')}\n"
+
+
+def whole(at: float) -> float:
+    """Give a time without its fraction, which nobody reads in a table."""
+    return math.floor(at) if math.isfinite(at) else at
 
 
 def service(found: Service) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from mailtui.cli import hosting, records
-from mailtui.cli.options import Parser
+from mailtui.cli.options import Parser, examples
 from mailtui.cli.output import Document, write
 from mailtui.errors import UsageError
 from mailtui.model import CAPABILITIES
-from mailtui.text import show
+from mailtui.text import show, show_line
 
 if TYPE_CHECKING:
     from mailtui.session import Link
@@ -24,8 +25,14 @@ def add(parser: Parser) -> None:
     """Describe `mailtui sudoers`."""
     parser.add_argument("host", metavar="HOST", help="the host, which is asked for its paths")
     parser.add_argument(
-        "--for", dest="features", metavar="FEATURE,...", type=features, default=USUAL, help=f"{', '.join(CAPABILITIES)}"
+        "--for",
+        dest="features",
+        metavar="FEATURE,...",
+        type=features,
+        default=USUAL,
+        help=f"{', '.join(CAPABILITIES)} ({','.join(USUAL)})",
     )
+    parser.epilog = examples("mailtui sudoers mx1", "mailtui sudoers mx1 --for list,read,logs,stats")
     parser.add_argument("--helper", action="store_true", help="print the optional root-owned helper as well")
     parser.set_defaults(run=run)
 
@@ -44,11 +51,12 @@ def run(args: Namespace) -> int:
     host = hosting.only_host(args, args.host)
 
     async def lines(link: Link) -> records.Object:
-        text = link.mta.sudoers(link.identity, args.features, helper=args.helper)
+        text = link.mta.sudoers(link.identity, args.features, helper=args.helper, logs=host.logs)
         return {"host": host.name, "login": link.identity.login, "features": list(args.features), "text": text}
 
     row = hosting.ask_one(args, host, lines)
-    if not row["text"].strip():
-        raise UsageError(f"no sudoers lines for {', '.join(args.features)}", "not built yet")
+    if row["text"] and all(re.match("# [a-z]+: no line: ", line) for line in row["text"].splitlines()):
+        why = "; ".join(line.removeprefix("# ") for line in row["text"].splitlines())
+        raise UsageError(f"no sudoers lines for {', '.join(args.features)}", show_line(why))
     write(args, Document("sudoers", row, lambda: [row], text=lambda: show(row["text"].rstrip("\n")) + "\n"))
     return 0

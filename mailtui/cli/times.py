@@ -8,17 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 from mailtui.errors import UsageError
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhdw]?)", re.ASCII)
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw]|$)", re.ASCII)
+_DURATION = re.compile(r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+", re.ASCII)
 _CLOCK = re.compile(r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?", re.ASCII)
 
 
 def duration(text: str) -> float:
-    """Read `20`, `30s`, `5m`, `2h`, `1d` as seconds; raises UsageError."""
-    match = _DURATION.fullmatch(text.strip())
-    seconds = float(match["number"]) * _UNITS[match["unit"]] if match else 0.0
-    if not match or not 0 < seconds < 1e10:
-        raise UsageError(f"{text!r} is no duration: write 30s, 5m, 2h or 1d")
+    """Read `20`, `500ms`, `30s`, `5m`, `1h30m`, `1d` as seconds; raises UsageError."""
+    found = _DURATION.fullmatch(text.strip())
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(found[0])) if found else 0.0
+    if not 0 < seconds < 1e10:
+        raise UsageError(f"{text!r} is no duration: write 500ms, 30s, 5m, 1h30m or 1d")
     return seconds
 
 

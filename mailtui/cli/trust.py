@@ -8,10 +8,10 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mailtui.cli import hosting, say
-from mailtui.cli.options import Parser
+from mailtui.cli import hosting, records, say
+from mailtui.cli.options import Parser, examples
+from mailtui.cli.output import Document, write
 from mailtui.errors import AUTH, DONE, HostKeyRefused, UsageError
-from mailtui.text import show_line
 
 if TYPE_CHECKING:
     from mailtui.config import Host
@@ -25,6 +25,7 @@ def add(verb: Callable[..., Parser]) -> None:
         "trust",
         help="know a host's key from now on",
         description="Fetch a host's key, compare its fingerprint, and write it to mailtui's own known_hosts file.",
+        epilog=examples("mailtui hosts trust mx1", "mailtui hosts trust mx1 --fingerprint SHA256:..."),
     )
     parser.add_argument("host", metavar="HOST", help="the host")
     parser.add_argument("--fingerprint", metavar="SHA256:...", help="what the key must have; without it you are asked")
@@ -46,18 +47,18 @@ def target_of(host: Host) -> Target:
     )
 
 
-def fetch(host: Host) -> HostKey:
+def fetch(host: Host, seconds: float) -> HostKey:
     """Ask a host for its key, without logging in."""
     from mailtui.transport.trust import fetch_key
 
-    return asyncio.run(fetch_key(target_of(host)))
+    return asyncio.run(fetch_key(target_of(host), seconds))
 
 
-def remember(host: Host, fingerprint: str) -> HostKey:
+def remember(host: Host, fingerprint: str, seconds: float) -> HostKey:
     """Write a host's key down if it has this fingerprint; raises HostKeyRefused where it has another."""
     from mailtui.transport.trust import trust
 
-    return asyncio.run(trust(target_of(host), fingerprint))
+    return asyncio.run(trust(target_of(host), fingerprint, seconds))
 
 
 def run(args: Namespace) -> int:
@@ -69,29 +70,51 @@ def run(args: Namespace) -> int:
     if wanted is not None and not wanted.startswith("SHA256:"):
         raise UsageError("a fingerprint begins with SHA256:", "ssh-keygen -lf FILE prints it")
     if wanted is None:
-        wanted = compared(args, host)
-        if wanted is None:
-            return AUTH
-    key = remember(host, wanted)
-    say.remark(f"{host.name}: {key.fingerprint} is trusted from now on")
+        key = fetch(host, args.timeout)
+        if not key.trusted:
+            if not is_right(args, host, key):
+                return AUTH
+            key = remember(host, key.fingerprint, args.timeout)
+    else:
+        key = remember(host, wanted, args.timeout)
+    name = key.hop or host.name
+    say.remark(f"{name}: {key.fingerprint} is {'already trusted' if key.trusted else 'trusted from now on'}")
+    if key.hop:
+        say.remark(f"It is on the way to {host.name}, whose own key is next: mailtui hosts trust {host.name}")
+    row = record(host, key)
+    write(args, Document("hosts-trust", row, lambda: [row], text=lambda: ""))
     return DONE
 
 
-def compared(args: Namespace, host: Host) -> str | None:
-    """Show a key's fingerprint and ask whether it is the right one; None where nobody says so."""
-    key = fetch(host)
+def record(host: Host, key: HostKey) -> records.Object:
+    """Give the object of `hosts trust`."""
+    from mailtui.transport.hostkeys import state_file
+
+    return {
+        "host": host.name,
+        "known_as": key.host,
+        "algorithm": key.line.partition(" ")[0],
+        "fingerprint": key.fingerprint,
+        "already": key.trusted,
+        "file": None if key.trusted else str(state_file()),
+    }
+
+
+def is_right(args: Namespace, host: Host, key: HostKey) -> bool:
+    """Show a key's fingerprint and ask whether it is the right one; raises HostKeyRefused where nobody can be asked."""
     kind = key.line.partition(" ")[0]
+    name = f"{key.hop}, on the way to {host.name}," if key.hop else host.name
     if args.no_input or not sys.stdin.isatty():
         raise HostKeyRefused(
-            f"{host.name} shows {kind} {key.fingerprint}, and there is nobody to compare it",
+            f"{name} shows {kind} {key.fingerprint}, and there is nobody to compare it",
             f"compare it on the host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then: "
             f"mailtui hosts trust {host.name} --fingerprint {key.fingerprint}",
             offered=key.fingerprint,
         )
-    print(f"{show_line(host.name)} shows {show_line(kind)} {show_line(key.fingerprint)}", file=sys.stderr)
-    print("Compare it with what `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` prints on the host.", file=sys.stderr)
-    print("Type yes to trust this key: ", end="", file=sys.stderr, flush=True)
+    say.error(f"{name} shows {kind} {key.fingerprint}")
+    say.error("Compare it with what `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` prints there.")
+    say.prompt("Type yes to trust this key: ")
     if sys.stdin.readline().strip().lower() == "yes":
-        return key.fingerprint
-    say.error(f"{host.name} is not trusted: nothing was written")
-    return None
+        return True
+    say.error(f"{key.hop or host.name} is not trusted: nothing was written")
+    return False

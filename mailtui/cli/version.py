@@ -58,6 +58,7 @@ def line() -> str:
 
 def add(parser: Parser) -> None:
     """Describe `mailtui version`."""
+    parser.epilog = "examples:\n  mailtui version\n  mailtui version --json"
     parser.set_defaults(run=show_versions)
 
 

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from mailtui.config import Checked, Config, Defaults, Fault, Group, Host, LogVia
-from mailtui.config.strict import Document, Route, Value, read_document
+from mailtui.config import Checked, Config, Defaults, Fault, Group, Host, Known, LogVia, is_file
+from mailtui.config.strict import Document, Route, Value, mapping, read_document
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -35,8 +35,12 @@ _CURES: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """Give the configuration and the files of hosts.d beside it, in the order of their names."""
-    return (path, *sorted(extra for extra in (path.parent / "hosts.d").glob("*.yaml") if extra.is_file()))
+    """Give the configuration and the files of hosts.d beside it, in the order of their names.
+
+    A link that leads nowhere is among them, so that its hosts are not missed in silence.
+    """
+    extras = (path.parent / "hosts.d").glob("*.yaml")
+    return (path, *sorted(extra for extra in extras if is_file(extra) or extra.is_symlink()))
 
 
 def quick_names(path: Path) -> tuple[str, ...]:
@@ -49,8 +53,8 @@ def quick_names(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read(path: Path) -> Checked:
-    """Read and check all files."""
+def read(path: Path, known: Known | None = None) -> Checked:
+    """Read and check all files; with `known` also what they name that is not there."""
     from mailtui.config.schema import ConfigFile, HostsFile
 
     files = files_of(path)
@@ -61,10 +65,15 @@ def read(path: Path) -> Checked:
     for document in documents:
         names.add(document)
     names.check()
+    broken = main is None or any(document.faults for document in documents)
+    if known is not None:
+        from mailtui.config.missing import note
+
+        note(documents, known)
     faults = tuple(fault for document in documents for fault in _in_order(document.faults))
-    if faults or main is None:
+    if broken or main is None:
         return Checked(files, faults, None)
-    return Checked(files, (), _config(files, main, [main, *(extra for extra in extras if extra is not None)]))
+    return Checked(files, faults, _config(files, main, [main, *(extra for extra in extras if extra is not None)]))
 
 
 def _in_order(faults: Iterable[Fault]) -> list[Fault]:
@@ -158,9 +167,9 @@ class _Names:
 
     def add(self, document: Document) -> None:
         """Take a file's hosts and groups; who comes second is at fault."""
-        for name in _mapping(document, "hosts"):
+        for name in mapping(document, "hosts"):
             self._named(document, ("hosts", name), self.hosts)
-        for name in _mapping(document, "groups"):
+        for name in mapping(document, "groups"):
             self._named(document, ("groups", name), self.groups)
 
     def _named(self, document: Document, route: Route, known: dict[str, Document]) -> None:
@@ -181,11 +190,11 @@ class _Names:
             if name in self.hosts:
                 place = document.place(("groups", name), key=True)
                 document.fault(place, f"{name} is a host as well", "give the group another name")
-            members = _mapping(document, "groups")[name]
+            members = mapping(document, "groups")[name]
             for number, member in enumerate(members if isinstance(members, list) else [members]):
                 self._known(document, ("groups", name, number), member)
         for name, document in self.hosts.items():
-            host = _mapping(document, "hosts")[name]
+            host = mapping(document, "hosts")[name]
             logs = host.get("logs") if isinstance(host, dict) else None
             for number, log in enumerate(logs if isinstance(logs, list) else [logs]):
                 if isinstance(log, dict):
@@ -194,11 +203,6 @@ class _Names:
     def _known(self, document: Document, route: Route, name: Value) -> None:
         if isinstance(name, str) and name not in self.hosts:
             document.fault(document.place(route), f"{name} is no host", _near(name, self.hosts))
-
-
-def _mapping(document: Document, key: str) -> dict[str, Value]:
-    value = document.value.get(key) if isinstance(document.value, dict) else None
-    return value if isinstance(value, dict) else {}
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -221,16 +225,13 @@ def _config(files: tuple[Path, ...], main: ConfigFile, models: list[HostsFile]) 
 
 
 def _host(name: str, model: HostModel, defaults: Defaults, groups: tuple[Group, ...], folder: Path) -> Host:
-    def path(text: str) -> Path:
-        return folder / Path(text).expanduser()
-
     return Host(
         name=name,
         address=model.address,
         port=model.port,
         user=model.user,
-        identity=path(model.identity) if model.identity else None,
-        known_hosts=tuple(path(file) for file in model.known_hosts),
+        identity=folder / Path(model.identity).expanduser() if model.identity else None,
+        known_hosts=tuple(folder / Path(file).expanduser() for file in model.known_hosts),
         jump=model.jump,
         tags=tuple(dict.fromkeys(model.tags)),
         groups=tuple(group.name for group in groups if name in group.hosts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -65,6 +66,17 @@ def _adapter(value: Any) -> Any:
     return value
 
 
+def _path(value: Any) -> Any:
+    """Take a path on this machine, if its `~` is somebody's."""
+    if isinstance(value, str):
+        try:
+            Path(value).expanduser()
+        except RuntimeError:
+            home = value.partition("/")[0]
+            raise wrong(f"there is no home directory {home}", "write the path from the root, or with ~/") from None
+    return value
+
+
 def _tag(value: Any) -> Any:
     if isinstance(value, str) and not _WORD.fullmatch(value):
         raise wrong(f"{value} cannot be a tag", "use letters, digits, `.`, `_` and `-`, without the @")
@@ -98,6 +110,7 @@ Adapter = Annotated[str, BeforeValidator(_adapter)]
 Mode = Literal["read-only", "ask", "read-write"]
 Sudo = Literal["auto", "never", "ask"]
 Names = Annotated[list[str], BeforeValidator(_one_or_more)]
+LocalPath = Annotated[str, Field(min_length=1), BeforeValidator(_path)]
 
 
 class Strict(BaseModel):
@@ -129,8 +142,8 @@ class HostModel(Strict):
     address: Annotated[str, BeforeValidator(_address)] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     user: Annotated[str, BeforeValidator(_user)] | None = None
-    identity: Annotated[str, Field(min_length=1)] | None = None
-    known_hosts: Names = []
+    identity: LocalPath | None = None
+    known_hosts: Annotated[list[LocalPath], BeforeValidator(_one_or_more)] = []
     jump: Annotated[str, Field(min_length=1)] | None = None
     tags: Annotated[list[Annotated[str, BeforeValidator(_tag)]], BeforeValidator(_one_or_more)] = []
     mta: Adapter | None = None

@@ -55,6 +55,12 @@ class Document:
         return 1, 1
 
 
+def mapping(document: Document, key: str) -> dict[str, Value]:
+    """Give the mapping under one of a file's keys; empty where it holds none."""
+    value = document.value.get(key) if isinstance(document.value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
 def read_document(path: Path) -> Document:
     """Read a YAML file; what is wrong becomes faults, never an exception."""
     document = Document(str(path))

@@ -52,6 +52,18 @@ class DemoOptions:
             raise UsageError(f"--directory {self.directory} is no directory")
         if self.serve_only and self.config_out is None:
             raise UsageError("--serve-only needs --config-out FILE: where to write the configuration")
+        if self.config_out is not None:
+            self._check_config_out(self.config_out)
+
+    def _check_config_out(self, path: Path) -> None:
+        if not self.serve_only:
+            raise UsageError("--config-out goes with --serve-only", "the console gets its configuration by itself")
+        if os.path.lexists(path):
+            raise UsageError(f"--config-out {path} exists", "name a new file, or remove this one first")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise UsageError(
+                f"--config-out {path}: {path.parent} is no directory that you may write to", "name another"
+            )
 
 
 def run_demo(options: DemoOptions, console: Callable[[Path], int]) -> int:

@@ -30,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
         options.check()
         return serve(options, ready=given.ready_fd)
     except MailtuiError as error:
-        sys.stderr.write(f"mailtui demo: {error.message}\n")
+        sys.stderr.write("".join(f"{line}\n" for line in (f"mailtui demo: {error.message}", error.cure) if line))
         return error.exit_code
 
 

@@ -35,8 +35,10 @@ def write_past(world: World, log: MailLog, now: float) -> None:
     oldest = [entry for entry in entries if entry.at < now - _PREVIOUS]
     previous = [entry for entry in entries if now - _PREVIOUS <= entry.at < now - _CURRENT]
     log.append(oldest)
+    log.backdate(now - _PREVIOUS)
     log.rotate()
     log.append(previous)
+    log.backdate(now - _CURRENT)
     log.rotate()
     log.append(entry for entry in entries if entry.at >= now - _CURRENT)
 

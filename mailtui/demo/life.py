@@ -14,8 +14,10 @@ from mailtui.demo.spool import Mail
 from mailtui.demo.world import QUEUE_INTERVAL, World
 
 _TICK: Final = 1.0
-_ROTATION: Final = 240.0
-"""Seconds between two rotations of the log."""
+_ROTATION: Final = 2 * story.HOUR
+"""Seconds between two rotations of the log: with four old ones, hours of it are there to look into."""
+_FULL: Final = 256 * 1024**2
+"""Bytes from which on a log is rotated before its time: a burst must not fill the disk."""
 _GROWTH: Final = 400
 """A queue grows by at most so many messages."""
 _RUN_SHOWN: Final = 60.0
@@ -59,7 +61,7 @@ class Life:
             await asyncio.sleep(_TICK)
             now = time.time()
             self.tick(now)
-            if self._rate and now >= self._next_rotation:
+            if self.rotation_due(now):
                 # A burst may have left a hundred megabytes to compress.
                 await asyncio.to_thread(self.rotate)
                 self._next_rotation = now + _ROTATION
@@ -83,6 +85,10 @@ class Life:
             runner = f"sendmail: MTA: running queue: {self.world.queues[0].df}"
             self._delivering.append((self.world.daemon_pid + 7, runner))
         self.machine.update(now, tuple(self._delivering))
+
+    def rotation_due(self, now: float) -> bool:
+        """Tell whether the log is old or full; where life stands still it is left alone."""
+        return bool(self._rate) and (now >= self._next_rotation or self.log.size >= _FULL)
 
     def rotate(self) -> None:
         """Rotate the log now."""

@@ -54,14 +54,25 @@ class MailLog:
         self._numbered(keep + 1).unlink(missing_ok=True)
         previous = self._path.with_name(self._path.name + ".1")
         if previous.exists():
-            self.archive(previous.read_bytes())
+            self.archive(previous)
             previous.unlink()
         self._path.rename(previous)
         _append(self._path, b"")
 
-    def archive(self, content: bytes) -> None:
-        """Write the newest compressed log, .2.gz."""
-        _append(self._numbered(2), gzip.compress(content, compresslevel=1))
+    def archive(self, previous: Path) -> None:
+        """Write the newest compressed log, .2.gz, with the time of the plain one as gzip does."""
+        written = previous.stat()
+        _append(self._numbered(2), gzip.compress(previous.read_bytes(), compresslevel=1))
+        os.utime(self._numbered(2), ns=(written.st_atime_ns, written.st_mtime_ns))
+
+    def backdate(self, at: float) -> None:
+        """Let the log look as if it had been written last at a time."""
+        os.utime(self._path, (at, at))
+
+    @property
+    def size(self) -> int:
+        """Give the bytes in the current log."""
+        return self._path.stat().st_size if self._path.exists() else 0
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}.gz")

@@ -111,8 +111,11 @@ class Mta(Protocol):
     id_pattern: re.Pattern[str]
     """Every queue id that may be sent to a host matches it whole."""
 
-    def detect(self) -> Procedure[Read[Identity | None]]:
-        """Find the mail server: version, build flags, paths, queues; None where it is not this one."""
+    def detect(self, *, sudo: bool = True) -> Procedure[Read[Identity | None]]:
+        """Find the mail server: version, build flags, paths, queues; None where it is not this one.
+
+        Without `sudo` it is neither asked for nor noted, so nothing later runs it.
+        """
 
     def capabilities(self, identity: Identity, logs: Sequence[str] = ()) -> Procedure[Read[tuple[Capability, ...]]]:
         """Find what this login may do; asks `sudo -n -l`, never runs a refused command.
@@ -150,8 +153,11 @@ class Mta(Protocol):
     def log_parser(self, host: str, identity: Identity | None, now: float) -> LogParser:
         """Make a parser of this mail server's log lines; `now` settles the year of classic stamps."""
 
-    def sudoers(self, identity: Identity, features: Sequence[str], *, helper: bool) -> str:
-        """Print minimal sudoers lines (and with `helper` the root-owned helper) for these features."""
+    def sudoers(self, identity: Identity, features: Sequence[str], *, helper: bool, logs: Sequence[str] = ()) -> str:
+        """Print minimal sudoers lines (and with `helper` the root-owned helper) for these features.
+
+        `logs` are those that the configuration names. A feature without a line is named in a comment, with the reason.
+        """
 
 
 class StatsParser(Protocol):
@@ -159,3 +165,6 @@ class StatsParser(Protocol):
 
     def feed(self, sections: Sequence[Section], taken_at: float) -> Stats:
         """Read one sample (all sections between two `sample` marks)."""
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Give what was read last of each thing that is sampled, with the command that would show it."""

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from mailtui.errors import UsageError
+from mailtui.errors import Unsupported
 
 if TYPE_CHECKING:
     from mailtui.mta.contract import Mta
@@ -23,7 +23,7 @@ def names() -> tuple[str, ...]:
 
 @cache
 def adapter(name: str) -> Mta:
-    """Load one adapter; an unknown name is a UsageError."""
+    """Load one adapter; raises Unsupported for a name that none has: its host suffers, no other."""
     if name == "sendmail":  # also there where mailtui runs from a checkout that was never installed
         from mailtui.mta.sendmail import MTA
 
@@ -32,4 +32,7 @@ def adapter(name: str) -> Mta:
         if entry.name == name:
             found: Mta = entry.load()
             return found
-    raise UsageError(f"no adapter for {name!r}", f"one of: {', '.join(names())}")
+    raise Unsupported(
+        f"no adapter for {name!r} is installed",
+        f"write `mta: auto` for this host, or one of: {', '.join(names())}; or install the plug-in that brings it",
+    )

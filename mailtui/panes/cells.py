@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
+from rich.cells import cell_len
 from textual.content import Content
 
 from mailtui.model import LogEvent, QueueRow, QueueState, Rates
 from mailtui.panes import units
-from mailtui.panes.health import SIGNS, STYLES, Rank, link_words, queue_stale, rank_of, service_words, stats_stale
+from mailtui.panes.health import (
+    SIGNS,
+    STYLES,
+    Rank,
+    link_words,
+    queue_stale,
+    rank_of,
+    service_words,
+    silent,
+    stats_stale,
+)
 from mailtui.panes.pane import cell
 from mailtui.store import HostView
+from mailtui.text import show_line
 from mailtui.widgets.columns import Column
 
 STATE_STYLES = {
@@ -41,33 +56,46 @@ EVENT_STYLES = {
 """Theme style of a log line by what it reports."""
 
 HOST_COLUMNS = (
-    Column("sign", "", width=1, sortable=False),
-    Column("host", "HOST", min_width=8, max_width=24, weight=1.0),
-    Column("mta", "MTA", width=8, priority=6),
-    Column("link", "LINK", width=11),
-    Column("service", "SERVICE", min_width=16, weight=2.0, max_width=36),
-    Column("queue", "QUEUE", width=8, align="right"),
-    Column("oldest", "OLDEST", width=6, align="right"),
-    Column("held", "HELD", width=6, align="right", priority=5),
-    Column("deferred", "DEFER%", width=6, align="right", priority=4),
-    Column("in", "IN/min", width=6, align="right", priority=2),
-    Column("out", "OUT/min", width=7, align="right", priority=2),
-    Column("load", "LOAD", width=5, align="right", priority=1),
-    Column("trend", "QUEUE 1h", width=16, priority=3, sortable=False),
+    Column("sign", "", width=2, sortable=False),
+    Column("host", "HOST", min_width=4, max_width=4, weight=1.0, sortable=False),
+    Column("mta", "MTA", width=8, priority=8, sortable=False),
+    Column("link", "LINK", width=11, priority=1, sortable=False),
+    Column("service", "SERVICE", min_width=16, weight=2.0, max_width=36, priority=2, sortable=False),
+    Column("queue", "QUEUE", width=8, align="right", sortable=False),
+    Column("oldest", "OLDEST", width=6, align="right", sortable=False),
+    Column("held", "HELD", width=6, align="right", priority=7, sortable=False),
+    Column("deferred", "DEFER%", width=6, align="right", priority=6, sortable=False),
+    Column("in", "IN/min", width=6, align="right", priority=4, sortable=False),
+    Column("out", "OUT/min", width=7, align="right", priority=4, sortable=False),
+    Column("load", "LOAD", width=5, align="right", priority=3, sortable=False),
+    Column("trend", "QUEUE 1h", width=16, priority=5, sortable=False),
 )
-"""Columns of the list of hosts."""
+"""Columns of the list of hosts; the pane gives the names the width they need."""
+
+LONGEST_NAME = 30
+"""Cells that a host's name may take in the list."""
+
+
+def host_columns(names: Iterable[str]) -> tuple[Column, ...]:
+    """Give the columns for these hosts: their names are whole before anything else has room."""
+    cells = min(LONGEST_NAME, max((cell_len(show_line(name)) for name in names), default=0))
+    return tuple(
+        replace(column, min_width=max(4, cells), max_width=max(4, cells)) if column.id == "host" else column
+        for column in HOST_COLUMNS
+    )
+
 
 QUEUE_COLUMNS = (
     Column("state", "STATE", width=8),
     Column("id", "ID", width=14, priority=4),
     Column("age", "AGE", width=6, align="right"),
     Column("size", "SIZE", width=5, align="right", priority=5),
-    Column("from", "FROM", min_width=18, weight=2.0, max_width=40, priority=1),
-    Column("to", "TO", min_width=18, weight=2.0, max_width=40),
+    Column("from", "FROM", min_width=18, weight=2.0, max_width=40, priority=1, cut_before="@"),
+    Column("to", "TO", min_width=18, weight=2.0, max_width=40, yields=True, cut_before="@"),
     Column("attempts", "TRIES", width=5, align="right", priority=3),
     Column("tried", "TRIED", width=6, align="right", priority=6),
     Column("queue", "QUEUE", width=13, priority=7),
-    Column("reason", "REASON", min_width=34, weight=5.0),
+    Column("reason", "REASON", min_width=44, weight=5.0),
 )
 """Columns of a queue."""
 
@@ -80,11 +108,15 @@ def host_cells(view: HostView, rates: Rates, trend: Content, now: float, refresh
     counts = view.counts(now)
     stale = queue_stale(view, now, refresh)
     muted = "$stale" if stale else ""
-    if stats_stale(view, now, refresh):
+    old_stats = stats_stale(view, now, refresh)
+    sampled = "$stale" if old_stats or silent(view, now) else ""
+    if old_stats:
         service, service_rank = f"was {service}", Rank.STALE
     waiting = counts.active + counts.queued + counts.deferred if counts is not None else 0
     old = counts is not None and counts.oldest_age is not None and counts.oldest_age > 3600
     total = units.count(counts.total) + ("" if counts.complete else "+") if counts is not None else "-"
+    # a word or sign beside the colour: on a screen without colours an old number must not pass for today's
+    mark = "~" if stale else ""
     load = view.stats.load if view.stats is not None else None
     return (
         cell(SIGNS[rank], STYLES[rank]),
@@ -92,16 +124,16 @@ def host_cells(view: HostView, rates: Rates, trend: Content, now: float, refresh
         cell(view.identity.mta if view.identity is not None else "-", "$muted"),
         cell(link, STYLES[link_rank]),
         cell(service, STYLES[service_rank]),
-        cell(total, muted or ("bold" if waiting else "")),
+        cell(mark + total, muted or ("bold" if waiting else "")),
         cell(units.age(counts.oldest_age if counts is not None else None), muted or ("$warning" if old else "")),
         cell(
             units.count(counts.held) if counts is not None else "-",
             muted or ("$held" if counts and counts.held else ""),
         ),
         cell(units.percent(counts.deferred / counts.total if counts is not None and counts.total else None), muted),
-        cell(units.rate(rates.received), muted),
-        cell(units.rate(rates.delivered), muted),
-        cell(f"{load[0]:.2f}" if load is not None else "-", muted),
+        cell(units.rate(rates.received), sampled),
+        cell(units.rate(rates.delivered), sampled),
+        cell(f"{load[0]:.2f}" if load is not None else "-", sampled),
         trend,
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+import re
+from typing import ClassVar, Final, Generic, TypeVar
 
 from textual.widget import Widget
 
+from mailtui import query
 from mailtui.errors import UsageError
 from mailtui.panes.pane import Pane
 from mailtui.query.syntax import FilterError
@@ -14,9 +16,14 @@ from mailtui.widgets.filter_bar import Fault, FilterBar
 
 T = TypeVar("T")
 
+_LAST_WORD: Final = re.compile(r"(?:^|[\s(!])([A-Za-z_]+)\s*$")
+
 
 class FilteredPane(Pane, Generic[T]):
     """A pane whose list shows what a filter wants; `T` is what an expression compiles to."""
+
+    filter_kind: ClassVar[str] = "queue"
+    """What the filter language is asked about."""
 
     filter_text = ""
     """The last good expression; empty for none."""
@@ -61,7 +68,17 @@ class FilteredPane(Pane, Generic[T]):
             return Fault(show_line(error.message))
         return None
 
+    def unfinished(self, text: str) -> bool:
+        """Tell whether the last word of an expression may be the beginning of a field's name; the filter bar asks."""
+        found = _LAST_WORD.search(text)
+        return found is not None and any(name.startswith(found[1].lower()) for name in query.names(self.filter_kind))
+
     def set_filter(self, text: str) -> None:
+        """Show what matches, and the expression in the bar, so that it can be edited."""
+        self.query_one(FilterBar).show_text(text)
+        self.apply_filter(text)
+
+    def apply_filter(self, text: str) -> None:
         """Show what matches; a faulty expression leaves the last good one."""
         if self.check(text) is None:
             self.filter_text, self.filter_lifted = text.strip(), False
@@ -71,9 +88,7 @@ class FilteredPane(Pane, Generic[T]):
         """Clear the filter; False where there was none."""
         had = bool(self.filter_text)
         if had:
-            bar = self.query_one(FilterBar)
-            bar.set_text("")
-            bar.remove_class("-open")
+            self.query_one(FilterBar).remove_class("-open")
             self.set_filter("")
         return had
 
@@ -91,7 +106,7 @@ class FilteredPane(Pane, Generic[T]):
     def on_filter_bar_filter_changed(self, event: FilterBar.FilterChanged) -> None:
         """Filter as it is typed."""
         event.stop()
-        self.set_filter(event.text)
+        self.apply_filter(event.text)
 
     def on_filter_bar_filter_closed(self, event: FilterBar.FilterClosed) -> None:
         """Give the keys back to the list."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from mailtui.model import QueueRow, domain_of
+from mailtui.model import QueueRow, QueueState, domain_of
 
 
 @dataclass(slots=True)
@@ -30,8 +30,28 @@ class Group:
 
 Values = Callable[[QueueRow], Sequence[bytes]]
 
+_DEFERRED = b"Deferred: "
+_ADDRESS = re.compile(rb"<[^<>\s@]*@[^<>\s]*>")
+_ANY_ADDRESS = b"<...>"
+_NO_REASON = {
+    b"(lost)": (QueueState.LOST,),
+    b"(held)": (QueueState.HELD,),
+    b"(not tried yet)": (QueueState.QUEUED,),
+    b"(no reason kept)": (QueueState.ACTIVE, QueueState.DEFERRED),
+}
+"""What is said of messages without a reason, by their state."""
+_BY_STATE = {state: words for words, states in _NO_REASON.items() for state in states}
+
+
+def common_reason(row: QueueRow) -> bytes:
+    """Give a reason without whom it is about, so that messages with the same trouble fall into one group."""
+    if not row.reason:
+        return _BY_STATE[row.state]
+    return _ADDRESS.sub(_ANY_ADDRESS, row.reason.removeprefix(_DEFERRED))
+
+
 BY: dict[str, Values] = {
-    "reason": lambda row: (row.reason or b"(not tried yet)",),
+    "reason": lambda row: (common_reason(row),),
     "domain": lambda row: row.domains or (b"(no domain)",),
     "sender": lambda row: (row.sender or b"<> (bounce)",),
     "sender domain": lambda row: (domain_of(row.sender) or b"(none)",),
@@ -54,11 +74,14 @@ def groups(rows: Iterable[QueueRow], by: str) -> list[Group]:
     return sorted(found.values(), key=lambda group: (-group.count, group.value))
 
 
-def expression(by: str, value: bytes, *, literal: Callable[[bytes], str]) -> str:
-    """Give the filter expression that shows a group's messages; `literal` quotes a value."""
+def expression(by: str, value: bytes, *, literal: Callable[[bytes], str], others: Iterable[bytes] = ()) -> str:
+    """Give the filter expression that shows a group's messages; `literal` quotes a value.
+
+    Where no value of the `others` holds what this one says, a short expression does.
+    """
     match by:
         case "reason":
-            return "not reason~." if value == b"(not tried yet)" else f"reason={literal(value)}"
+            return _reason(value, literal, tuple(others))
         case "domain":
             return f"domain={literal(value)}"
         case "sender":
@@ -69,3 +92,24 @@ def expression(by: str, value: bytes, *, literal: Callable[[bytes], str]) -> str
             return f'(group={literal(value)} or group="" queue={literal(value)})'
         case _:
             return f"{by}={literal(value)}"
+
+
+def _reason(value: bytes, literal: Callable[[bytes], str], others: Sequence[bytes]) -> str:
+    if value in _NO_REASON:
+        states = " or ".join(f"state={state.value}" for state in _NO_REASON[value])
+        return f"not reason~. ({states})"
+    pieces = value.split(_ANY_ADDRESS)
+    telling = max(pieces, key=len).strip(b": ")
+    if others and _is_told_apart(telling, value, others):
+        return f"reason:{literal(telling)}"
+    # a prefix that the value has itself was there twice
+    prefix = re.escape(_DEFERRED) if value.startswith(_DEFERRED) else b"(Deferred: )?"
+    whole = rb"<(?:\.\.\.|[^<>\s@]*@[^<>\s]*)>".join(map(re.escape, pieces))
+    return "reason~" + literal(b"^" + prefix + whole + rb"\Z")
+
+
+def _is_told_apart(telling: bytes, value: bytes, others: Sequence[bytes]) -> bool:
+    # with a blank and without brackets it can stand in no address, which the values do not show
+    if b" " not in telling or b"<" in telling or b">" in telling or telling.startswith(_DEFERRED):
+        return False
+    return not any(telling.lower() in other.lower() for other in others if other != value)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.content import Content
 
 from mailtui.clock import SYSTEM, Clock
-from mailtui.keys import Scope
-from mailtui.panes.bindings import bindings
-from mailtui.panes.cells import HOST_COLUMNS, host_cells
-from mailtui.panes.health import rank_of
+from mailtui.panes.cells import HOST_COLUMNS, host_cells, host_columns
+from mailtui.panes.following import FirstRow
+from mailtui.panes.health import by_trouble, rank_of
 from mailtui.panes.pane import AskHost, Pane
 from mailtui.store import Store, Topic
 from mailtui.widgets.columns import Column
@@ -38,9 +35,13 @@ def hour(samples: Sequence[tuple[float, int]], now: float) -> list[float | None]
 class HostSource:
     """Rows of hosts, as a table wants them."""
 
-    columns: Sequence[Column] = HOST_COLUMNS
-
-    def __init__(self, names: Sequence[str], rows: Sequence[Sequence[Content]]) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        rows: Sequence[Sequence[Content]],
+        columns: Sequence[Column] = HOST_COLUMNS,
+    ) -> None:
+        self.columns = columns
         self._names = tuple(names)
         self._rows = tuple(rows)
         self._index: Mapping[Hashable, int] = {name: index for index, name in enumerate(self._names)}
@@ -70,12 +71,12 @@ class HostsPane(Pane):
 
     topics = frozenset({Topic.LINK, Topic.QUEUE, Topic.STATS})
     evidence_topic = "host"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.OVERVIEW)
 
     def __init__(self, store: Store, refreshes: Mapping[str, float], *, clock: Clock = SYSTEM) -> None:
         super().__init__(store, clock=clock, id="hosts")
         self._refreshes = refreshes
         self._height = 0
+        self._first = FirstRow()
 
     def compose(self) -> ComposeResult:
         """Lay out the table."""
@@ -95,7 +96,7 @@ class HostsPane(Pane):
     def pull(self) -> None:
         """Show every host anew."""
         now = self.clock.wall()
-        views = sorted(self.store.hosts(), key=lambda view: (rank_of(view, now), view.name))
+        views = sorted(self.store.hosts(), key=lambda view: by_trouble(view, rank_of(view, now), now))
         glyphs = self.table.glyphs
         rows = [
             host_cells(
@@ -107,7 +108,8 @@ class HostsPane(Pane):
             )
             for view in views
         ]
-        self.table.set_source(HostSource([view.name for view in views], rows))
+        names = [view.name for view in views]
+        self._first.show(self.table, HostSource(names, rows, host_columns(names)))
         height = max(6, len(views) + 4)
         if height != self._height:
             self._height = height
@@ -125,10 +127,10 @@ class HostsPane(Pane):
 
     def action_open(self) -> None:
         """Open the host under the cursor."""
-        if self.chosen is not None:
-            self.post_message(AskHost(self.chosen))
+        self.table.action_activate()
 
     def on_virtual_table_row_activated(self, event: VirtualTable.RowActivated) -> None:
         """Open the host that was activated."""
         event.stop()
+        self._first.moved = True
         self.post_message(AskHost(str(event.key)))

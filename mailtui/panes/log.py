@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -22,31 +20,27 @@ from mailtui.clock import SYSTEM, Clock
 from mailtui.keys import Scope
 from mailtui.model import LogRecord
 from mailtui.panes.bindings import bindings
-from mailtui.panes.cells import EVENT_STYLES
 from mailtui.panes.filtered import FilteredPane
-from mailtui.panes.pane import AskMessage
+from mailtui.panes.loglines import LINE, held_since, line_segments
+from mailtui.panes.pane import AskMessage, cell
+from mailtui.panes.scan import Scan, StoppedError
+from mailtui.panes.unread import stale_note, why_unread
 from mailtui.store import LogBuffer, Store, Topic
-from mailtui.store.log import matching
+from mailtui.store.log import Block, matching
 from mailtui.text import show_line
 from mailtui.widgets.filter_bar import FilterBar
 from mailtui.widgets.tail_view import TailView
 
-LINE = 4096
-"""Characters of a line that the list shows; the evidence shows all of it."""
-
-
-_HEAD = re.compile(
-    r"(?:[A-Z][a-z]{2} [ \d]\d |\d{4}-\d\d-\d\dT)(\d\d:\d\d:\d\d)(?:\S*) \S+ ([^\s\[:]{1,32})(?:\[\d+\])?: "
-)
-"""Date, time, host, program and pid, of which time and program are shown: the host is known, evidence has it all."""
-
 
 class LogSource:
-    """All lines of a log buffer, coloured when they come on screen."""
+    """All lines of a log buffer, read when they come on screen; `whole` asks for their text as it stands."""
 
-    def __init__(self, log: LogBuffer, style: Callable[[str], Style]) -> None:
+    def __init__(
+        self, log: LogBuffer, style: Callable[[str], Style], whole: Callable[[], bool] = lambda: False
+    ) -> None:
         self._log = log
         self._style = style
+        self._whole = whole
 
     @property
     def first(self) -> int:
@@ -61,23 +55,31 @@ class LogSource:
         return line
 
     def line(self, number: int) -> Sequence[Segment]:
-        """Make a line: stamp and program quiet, the rest in the colour of its event."""
+        """Make a line; it is read only now, when it comes on screen."""
         if number < self._log.first:  # fell off the buffer between the layout and the painting
             return [Segment("(no longer held)", self._style("$muted"))]
-        text = show_line(self._log.line(number), LINE)
-        event = self._log.event(number)
-        style = self._style("$warning bold" if self._log.is_gap(number) else EVENT_STYLES.get(event, ""))
-        head = _HEAD.match(text)
-        if head is None:
-            return [Segment(text, style)]
-        return [Segment(f"{head[1]} {head[2]} ", self._style("$muted")), Segment(text[head.end() :], style)]
+        if self._log.is_gap(number):
+            return [Segment(show_line(self._log.line(number), LINE), self._style("$warning bold"))]
+        return line_segments(
+            self._log.line(number),
+            self._log.event(number),
+            lambda: self._log.record(number),
+            self._style,
+            whole=self._whole(),
+        )
 
 
 class Matches(LogSource):
     """Only those lines of a log buffer whose numbers are given, ascending; a line's number is its place among them."""
 
-    def __init__(self, log: LogBuffer, style: Callable[[str], Style], numbers: array[int]) -> None:
-        super().__init__(log, style)
+    def __init__(
+        self,
+        log: LogBuffer,
+        style: Callable[[str], Style],
+        numbers: array[int],
+        whole: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(log, style, whole)
         self._numbers = numbers
 
     @property
@@ -100,7 +102,8 @@ class Matches(LogSource):
 class LogPane(FilteredPane[Callable[[LogRecord], bool]]):
     """The log of one host."""
 
-    topics = frozenset({Topic.LOG})
+    topics = frozenset({Topic.LOG, Topic.LINK})
+    filter_kind = "log"
     evidence_topic = "log"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.LOG)
 
@@ -109,16 +112,18 @@ class LogPane(FilteredPane[Callable[[LogRecord], bool]]):
         self._searched: Callable[[LogRecord], bool] | None = None
         self._found: array[int] = array("Q")
         self._upto = 0
+        self._scan: Scan | None = None
+        self._before_line: str | None = None
+        """The filter that was replaced by that for a line's message; Esc sets it again."""
 
     def compose(self) -> ComposeResult:
         """Lay out filter and view."""
-        yield FilterBar(self.check, id="log-filter")
+        yield FilterBar(self.check, unfinished=self.unfinished, id="log-filter")
         yield TailView(_Nothing(), empty=Content("waiting for the log ..."), id="log-view")
 
     def on_mount(self) -> None:
-        """Show the buffer."""
+        """Show the buffer; Textual has the base's own handler run as well."""
         self._show()
-        super().on_mount()
 
     @property
     def view(self) -> TailView:
@@ -145,48 +150,80 @@ class LogPane(FilteredPane[Callable[[LogRecord], bool]]):
         """Search the buffer for what the filter wants."""
         self._search()
 
+    def clear_filter(self) -> bool:
+        """Clear the filter, or set that again which a line's message replaced."""
+        before, self._before_line = self._before_line, None
+        if before and self.filter_text:
+            self.set_filter(before)
+            return True
+        return super().clear_filter()
+
+    def on_filter_bar_filter_changed(self, event: FilterBar.FilterChanged) -> None:
+        """What is typed is no line's filter; the base's handler filters."""
+        self._before_line = None
+
     def _search(self) -> None:
         """Search the buffer anew for another filter, keeping the line in sight where it matches."""
         line = self.view.cursor_line
         number = self.view.source.number(line) if line is not None and isinstance(self.view.source, LogSource) else None
         self._searched, self._found, self._upto = self.wanted, array("Q"), 0
+        if self._scan is not None:
+            self._scan.stop()
+            self._scan = None
         if self._searched is None:
             self._show(number)
         else:
             self._extend()
+            self._say()
+
+    def _extend(self) -> None:
+        """Search lines not searched yet; a search under way is let finish, and takes the newest lines then."""
+        if self._scan is None and self._searched is not None and self._upto < self.buffer.end:
+            self._scan = Scan(None)
+            self._search_lines(self._scan, self._searched)
 
     @work(exclusive=True, group="search")
-    async def _extend(self) -> None:
+    async def _search_lines(self, scan: Scan, wanted: Callable[[LogRecord], bool]) -> None:
         """Add the matches among lines not searched yet; the records are read in a thread."""
-        wanted, buffer, start = self._searched, self.buffer, max(self._upto, self.buffer.first)
-        if wanted is None:
+        watched, buffer = scan.watch(wanted), self.buffer
+        try:
+            while self._scan is scan and self._upto < buffer.end:
+                start, end = max(self._upto, buffer.first), buffer.end
+                blocks = list(buffer.blocks(start))
+
+                def found(blocks: Sequence[Block] = blocks, start: int = start, end: int = end) -> array[int]:
+                    numbers = (n for block in blocks for n in matching(block, watched, buffer.reader))
+                    return array("Q", (n for n in numbers if start <= n < end))
+
+                more = await scan.run(found)
+                self._found = self._found + more
+                self._upto = end
+                self._show()
+        except StoppedError:
             return
-        end = buffer.end
-        blocks = list(buffer.blocks(start))
-        found = await asyncio.to_thread(
-            lambda: array(
-                "Q", (n for block in blocks for n in matching(block, wanted, buffer.reader) if start <= n < end)
-            )
-        )
-        if self._searched is wanted:
-            self._found = self._found + found
-            self._upto = end
-            self._show()
+        finally:
+            scan.stop()
+            if self._scan is scan:
+                self._scan = None
+        self._say()
 
     def _show(self, at: int | None = None) -> None:
+        style, whole = self.view.style_for, self._whole
         if self._searched is None:
-            source = LogSource(self.buffer, self.view.style_for)
+            source = LogSource(self.buffer, style, whole)
         else:
-            source = Matches(self.buffer, self.view.style_for, self._found)
+            source = Matches(self.buffer, style, self._found, whole)
         self.view.set_source(source, at=at)
         self._say()
+
+    def _whole(self) -> bool:
+        return self.view.wrap
 
     # --- painting ---------------------------------------------------------------------------------------------------
 
     def pull(self) -> None:
         """Show new lines."""
-        if self._searched is not None:
-            self._extend()
+        self._extend()
         self.view.notify_lines()
         self._say()
 
@@ -195,18 +232,35 @@ class LogPane(FilteredPane[Callable[[LogRecord], bool]]):
         self._say()
 
     def _say(self) -> None:
-        view = self.store.host(self.host or "")
-        failure = view.failure("log")
-        notes = [self.filter_words]
-        if self._searched is not None:
-            notes.append(f"{len(self._found):,} of {self.buffer.end - self.buffer.first:,} lines")
+        view, now = self.store.host(self.host or ""), self.clock.wall()
+        why, cure = why_unread(view, "log", now)
+        stale = stale_note(view, now)
+        held = self.buffer.end - self.buffer.first
+        self.view.set_empty(self._why_empty(why, cure))
+        self.set_class(bool(stale) or bool(why), "-stale")
+        if why and not held:
+            self.set_title(f"2 Log: NOT READ · {why}", cure)
+            return
+        notes = ["NOT READ" if view.failure("log") is not None else stale]
         if not self.view.following:
             notes.append("paused: f follows")
-        if failure is not None:
-            notes.append("NOT READ")
-        self.set_title(
-            f"2 Log: {' · '.join(note for note in notes if note) or 'following'}", failure.why if failure else ""
-        )
+        elif not any(notes) and not self.filter_text:
+            notes.append("following")
+        if self._searched is not None:
+            searching = self._scan is not None and not self._upto
+            notes.append("searching ..." if searching else f"{len(self._found):,} of {held:,} lines")
+        notes += [held_since(self.buffer), self.filter_words]
+        self.set_title(f"2 Log: {' · '.join(note for note in notes if note)}", why)
+
+    def _why_empty(self, why: str, cure: str) -> Content:
+        if self._searched is not None and self._upto:
+            back = "Esc goes back" if self._before_line else "Esc clears"
+            return Content(f"no line matches; {back}")
+        if self._scan is not None:
+            return Content("searching ...")
+        if why:
+            return cell("; ".join(part for part in (f"the log was not read: {why}", cure) if part))
+        return Content("waiting for the log ...")
 
     # --- going on ---------------------------------------------------------------------------------------------------
 
@@ -239,8 +293,10 @@ class LogPane(FilteredPane[Callable[[LogRecord], bool]]):
             return
         key = next((row.key for row in self.store.host(self.host).table.by_key.values() if row.id == record.id), None)
         if key is None:
+            before = self._before_line if self._before_line is not None else self.filter_text
             self.set_filter(f"id={query.literal(record.id.encode('utf-8', 'backslashreplace'))}")
-            self.notify(f"{show_line(record.id)} is no longer in the queue: its log lines", markup=False)
+            self._before_line = before
+            self.notify(f"{show_line(record.id)} is no longer in the queue: its log lines; Esc goes back", markup=False)
         else:
             self.post_message(AskMessage(self.host, key))
 

@@ -30,12 +30,13 @@ class Ask(Message):
 
 
 class AskHost(Ask):
-    """Open a host's screen, on one of its panes."""
+    """Open a host's screen, on one of its panes, its queue filtered by `where`."""
 
-    def __init__(self, host: str, pane: str = "queue") -> None:
+    def __init__(self, host: str, pane: str = "queue", where: str = "") -> None:
         super().__init__()
         self.host = host
         self.pane = pane
+        self.where = where
 
 
 class AskMessage(Ask):

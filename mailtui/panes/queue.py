@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import work
 from textual.app import ComposeResult
@@ -22,13 +22,26 @@ from mailtui.panes.cells import QUEUE_COLUMNS, queue_cells
 from mailtui.panes.filtered import FilteredPane
 from mailtui.panes.health import queue_stale
 from mailtui.panes.pane import AskGroups, AskMessage, cell
-from mailtui.store import COLUMNS, HostView, Store, Topic, View
+from mailtui.panes.scan import Scan, StoppedError
+from mailtui.panes.unread import why_unread
+from mailtui.store import COLUMNS, HostView, QueueTable, Store, Topic, View
 from mailtui.widgets.columns import Column
 from mailtui.widgets.filter_bar import FilterBar
 from mailtui.widgets.virtual_table import VirtualTable
 
-SORTS = ("age", "reason", "to", "from", "size", "attempts", "state")
-"""What `s` goes through; every heading can be clicked as well."""
+SAY_AFTER = 0.15
+"""Seconds of sorting or filtering after which it is said that the list is not that of the filter yet."""
+
+_TIMED = re.compile(r"age\b", re.IGNORECASE)
+"""What a filter says whose matches change by the time alone."""
+
+
+class Wish(NamedTuple):
+    """What is to be shown of a queue."""
+
+    sort: tuple[str, bool]
+    filter_text: str
+    filter_lifted: bool
 
 
 class QueueSource:
@@ -79,10 +92,13 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
         self._refresh = refresh
         self._sort = ("age", True)
         self._shown: tuple[object, ...] = ()
+        self._shown_wish: Wish | None = None
+        self._shown_table: QueueTable | None = None
+        self._scan: Scan | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out filter and table."""
-        yield FilterBar(self.check, id="queue-filter")
+        yield FilterBar(self.check, unfinished=self.unfinished, id="queue-filter")
         yield VirtualTable(QueueSource((), 0.0), empty=Content("reading the queue ..."), id="queue-table")
 
     @property
@@ -119,9 +135,10 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
         self.pull()
 
     def action_sort(self) -> None:
-        """Sort by the next column."""
+        """Sort by the next column that is shown."""
+        shown = [column.id for column in self.table.shown_columns if column.id in COLUMNS]
         column, _ = self._sort
-        following = SORTS[(SORTS.index(column) + 1) % len(SORTS)] if column in SORTS else SORTS[0]
+        following = shown[(shown.index(column) + 1) % len(shown)] if column in shown else (shown or [column])[0]
         self._order(following)
 
     def action_reverse(self) -> None:
@@ -145,58 +162,124 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
     # --- painting ---------------------------------------------------------------------------------------------------
 
     def pull(self) -> None:
-        """Sort and filter the newest picture in a thread and show it."""
-        if self._shown == self._asked:
-            self.tick()
+        """Sort and filter the newest picture in a thread and show it.
+
+        What runs already for the same wish is let finish, and takes the newest picture then: a queue that changes
+        faster than it is searched would else never be shown.
+        """
+        if self._scan is not None and self._scan.wish != self._wish:
+            self._scan.stop()
+            self._scan = None
+        if self._scan is None and self._shown != self._asked:
+            self._scan = Scan(self._wish)
+            self._pull(self._scan)
+            self.set_timer(SAY_AFTER, self._say)
         else:
-            self._pull(self._asked)
+            self.tick()
+
+    @property
+    def _wish(self) -> Wish:
+        return Wish(self._sort, self.filter_text, self.filter_lifted)
 
     @property
     def _asked(self) -> tuple[object, ...]:
         """What the list depends on: it is made anew when this differs from what is shown."""
         view = self._view
-        return view.table.version, self._sort, self.filter_text, self.filter_lifted, view.queue_at is None
+        return view.table.version, view.identity, self._wish, view.queue_at is None
 
     @work(exclusive=True, group="pull")
-    async def _pull(self, asked: tuple[object, ...]) -> None:
-        now, sort, table = self.clock.wall(), self._sort, self._view.table
-        view = View(*sort, self.wanted)
-        source = await asyncio.to_thread(lambda: QueueSource(table.rows(view), now))
-        self._shown = asked
-        self.table.sort = sort
+    async def _pull(self, scan: Scan) -> None:
+        try:
+            while (asked := self._asked) != self._shown and self._scan is scan:
+                await self._look(scan, asked)
+        except StoppedError:
+            return
+        finally:
+            scan.stop()
+            if self._scan is scan:
+                self._scan = None
+        self._say()
+
+    async def _look(self, scan: Scan, asked: tuple[object, ...]) -> None:
+        """Show one picture."""
+        now, wish, table = self.clock.wall(), self._wish, self._view.table
+        wanted = self.wanted
+        where = scan.watch(self._known(wanted, asked)) if wanted is not None else None
+        source = await scan.run(lambda: QueueSource(table.rows(View(*wish.sort, where)), now))
+        resorted = self._shown_wish is not None and self._shown_wish.sort != wish.sort
+        self._shown, self._shown_wish, self._shown_table = asked, wish, table
+        self.table.sort = wish.sort
         self.table.set_source(source, empty=self._why_empty())
-        self._say(len(source))
+        if resorted and not self.table.moved:
+            self.table.action_first()
+        self._say()
+
+    def _known(self, wanted: Callable[[QueueRow], bool], asked: tuple[object, ...]) -> Callable[[QueueRow], bool]:
+        """Make a predicate that asks again only for rows that are not the same as when the same filter was shown."""
+        source, before = self.table.source, self._shown_table
+        if (
+            before is None
+            or self._shown[1:2] != asked[1:2]
+            or not self._same_filter()
+            or _TIMED.search(self.filter_text)
+        ):
+            return wanted
+        rows, matched = before.by_key, source.index
+        return lambda row: matched(row.key) is not None if rows.get(row.key) is row else wanted(row)
+
+    def _same_filter(self) -> bool:
+        shown = self._shown_wish or Wish(self._sort, "", filter_lifted=False)
+        return shown[1:] == self._wish[1:]
 
     def tick(self) -> None:
         """Let ages grow."""
         source = self.table.source
         if isinstance(source, QueueSource) and len(source):
             self.table.set_source(source.at(self.clock.wall()))
-        self._say(len(source))
+        elif self._shown_wish == self._wish:
+            self.table.set_source(source, empty=self._why_empty())
+        self._say()
 
     def _why_empty(self) -> Content:
         view = self._view
+        if view.queue_at is None:
+            why, cure = why_unread(view, "queue", self.clock.wall())
+            words = "; ".join(part for part in (why, cure) if part)
+            return cell(f"the queue was not read: {words}" if words else "reading the queue ...")
         if self.filter_text and not self.filter_lifted and len(view.table):
             return Content("no message matches the filter; Esc clears it")
-        if view.queue_at is None:
-            failure = view.failure("queue")
-            return cell(failure.why if failure is not None else "the queue has not been read yet")
         if not view.table.complete:
             return Content("nothing could be read; see what is missing with e")
         return Content("the queue is empty")
 
-    def _say(self, shown: int) -> None:
+    def _say(self) -> None:
         view, now = self._view, self.clock.wall()
-        total = len(view.table)
-        counts = f"{total:,} messages" if shown == total else f"{shown:,} shown of {total:,}"
-        notes = [counts, self.filter_words]
-        if view.queue_at is not None and not view.table.complete:
+        stale = queue_stale(view, now, self._refresh)
+        self.set_class(stale or view.queue_at is None, "-stale")
+        if view.queue_at is None:
+            why, cure = why_unread(view, "queue", now)
+            self.set_title(f"1 Queue: NOT READ{' · ' + why if why else ' yet'}", cure)
+            return
+        notes = [self._counted]
+        if not view.table.complete:
             notes.append("INCOMPLETE")
-        if queue_stale(view, now, self._refresh) and view.queue_at is not None:
+        if stale:
             notes.append(f"STALE {units.age(now - view.queue_at)}")
-        self.set_class(queue_stale(view, now, self._refresh), "-stale")
+        if self._shown_wish == self._wish:
+            notes.append(self.filter_words)
+        else:  # the rows on show are not those of the filter that is in force now
+            notes.append("sorting ..." if self._same_filter() else "filtering ...")
         missing = view.table.missing
         self.set_title(f"1 Queue: {' · '.join(note for note in notes if note)}", missing[0] if missing else "")
+
+    @property
+    def _counted(self) -> str:
+        table = self._shown_table if self._shown_table is not None else self._view.table
+        total = len(table)
+        if self._shown_wish != self._wish:
+            return f"{total:,} messages"
+        shown = len(self.table.source)
+        return f"{total:,} messages" if shown == total else f"{shown:,} shown of {total:,}"
 
     @property
     def copied(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -17,8 +17,8 @@ from mailtui.store import Store, Topic
 from mailtui.widgets.meter import Level, Meter, Reading
 from mailtui.widgets.trend import Trend
 
-SAMPLES = 120
-"""Samples of each trend: ten minutes at five seconds."""
+GAP = 3.0
+"""Refreshes without a sample after which a chart shows a gap."""
 
 HIGH, FULL = 0.80, 0.95
 """Shares from which a meter says high, and full."""
@@ -57,6 +57,30 @@ def readings(stats: Stats | None, stale: bool) -> dict[str, Reading]:
     return found
 
 
+def charts(
+    samples: Sequence[Stats], lengths: Sequence[tuple[float, int]], refresh: float
+) -> dict[str, tuple[float | None, ...]]:
+    """Make the charts' values of samples, one column each, and None where some are missing; pure."""
+    found: dict[str, list[float | None]] = {name: [] for name, _ in ResourcesPane.TRENDS}
+    at, before = 0, None
+    for stats in samples:
+        while at + 1 < len(lengths) and lengths[at + 1][0] <= stats.taken_at:
+            at += 1
+        known = lengths[at : at + 1] if lengths and lengths[at][0] <= stats.taken_at else ()
+        values = (
+            stats.load[0] if stats.load is not None else None,
+            stats.network.smtp_connections,
+            None if stats.network.rx_per_s is None else stats.network.rx_per_s + (stats.network.tx_per_s or 0.0),
+            known[0][1] if known else None,
+        )
+        for (name, _), value in zip(ResourcesPane.TRENDS, values, strict=True):
+            if before is not None and stats.taken_at - before > GAP * refresh:
+                found[name].append(None)
+            found[name].append(None if value is None else float(value))
+        before = stats.taken_at
+    return {name: tuple(values) for name, values in found.items()}
+
+
 class ResourcesPane(Pane):
     """Meters and small charts."""
 
@@ -68,7 +92,6 @@ class ResourcesPane(Pane):
     def __init__(self, store: Store, host: str, refresh: float, *, clock: Clock = SYSTEM) -> None:
         super().__init__(store, host, clock=clock, id="resources")
         self._refresh = refresh
-        self._past: dict[str, deque[float | None]] = {name: deque(maxlen=SAMPLES) for name, _ in self.TRENDS}
         self._seen: float | None = None
 
     def compose(self) -> ComposeResult:
@@ -89,7 +112,6 @@ class ResourcesPane(Pane):
                 meter.show_reading(reading)
         if stats is not None and stats.taken_at != self._seen:
             self._seen = stats.taken_at
-            self._remember(stats)
             self._draw(stats)
         age = f"STALE {units.age(now - stats.taken_at)}" if stale and stats is not None else ""
         failure = view.failure("stats")
@@ -102,19 +124,10 @@ class ResourcesPane(Pane):
 
     def _draw(self, stats: Stats) -> None:
         """Draw the charts: only a new sample changes them."""
-        words = self._words(stats)
+        host = self.host or ""
+        words, past = self._words(stats), charts(self.store.samples(host), self.store.trend(host), self._refresh)
         for name, _ in self.TRENDS:
-            self.query_one(f"#trend-{name}", Trend).show_samples(tuple(self._past[name]), words[name])
-
-    def _remember(self, stats: Stats) -> None:
-        network = stats.network
-        flow = None if network.rx_per_s is None else network.rx_per_s + (network.tx_per_s or 0.0)
-        connections = network.smtp_connections
-        counts = self.store.host(self.host or "").counts(stats.taken_at)
-        self._past["load"].append(stats.load[0] if stats.load is not None else None)
-        self._past["connections"].append(float(connections) if connections is not None else None)
-        self._past["network"].append(flow)
-        self._past["queue"].append(float(counts.total) if counts is not None else None)
+            self.query_one(f"#trend-{name}", Trend).show_samples(past[name], words[name])
 
     def _words(self, stats: Stats) -> dict[str, Content]:
         network = stats.network

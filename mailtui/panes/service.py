@@ -11,7 +11,7 @@ from textual.content import Content
 from mailtui.clock import SYSTEM, Clock
 from mailtui.model import Accepting, Limit, QueueRunner, RunnerState, Stats
 from mailtui.panes import units
-from mailtui.panes.health import runner_name, stats_stale
+from mailtui.panes.health import STYLES, link_trouble, runner_name, silent, stats_stale
 from mailtui.panes.pane import Pane, cell
 from mailtui.store import HostView, Store, Topic
 from mailtui.text import show_line
@@ -29,12 +29,13 @@ def service_fields(stats: Stats, now: float) -> list[Field]:
     fields = [
         Field("daemon", cell(*daemon[service.daemon])),
         Field("accepts mail", cell(accepting, ACCEPTING_STYLES[service.accepting])),
-        Field("listening", cell(", ".join(service.listening) or "nowhere that we can see")),
     ]
     fields += [
         Field(show_line(f"{runner_name(runner.queue)} runner"), _runner(runner, now))
-        for runner in service.queue_runners
+        # a low pane shows few lines: what is dead must be among them
+        for runner in sorted(service.queue_runners, key=lambda runner: runner.state is not RunnerState.DEAD)
     ]
+    fields.append(Field("listening", cell(", ".join(service.listening) or "nowhere that we can see")))
     fields += [Field(show_line(limit.name), _limit(limit)) for limit in stats.limits]
     if stats.processes is not None:
         fields.append(Field("processes", cell(f"{stats.processes.mta} of the MTA, {stats.processes.total} in all")))
@@ -91,6 +92,11 @@ def host_fields(view: HostView) -> list[Field]:
     return fields
 
 
+def faded(field: Field) -> Field:
+    """Give a field whose value is known from before only: it promises nothing by its colour."""
+    return field if field.value is None else Field(field.label, Content.styled(field.value.plain, "$stale"))
+
+
 class ServicePane(Pane):
     """What the mail server does and what the login may."""
 
@@ -122,10 +128,13 @@ class ServicePane(Pane):
 
     def _fields(self, view: HostView, now: float) -> Sequence[Field]:
         fields: list[Field] = []
-        if view.link.detail:
-            fields.append(Field("link", cell(view.link.detail, "$error")))
-        if view.link.cure:
-            fields.append(Field("what helps", cell(view.link.cure)))
-        if view.stats is not None:
-            fields += service_fields(view.stats, now)
-        return [*fields, *rights_fields(view), *host_fields(view)]
+        trouble = link_trouble(view, now)
+        if trouble is not None:
+            fields.append(Field("link", cell(trouble.text.removeprefix("link: "), STYLES[trouble.rank])))
+            if trouble.cure:
+                fields.append(Field("what helps", cell(trouble.cure)))
+        known = service_fields(view.stats, now) if view.stats is not None else []
+        known += rights_fields(view)
+        if silent(view, now) or stats_stale(view, now, self._refresh):
+            known = [faded(field) for field in known]
+        return [*fields, *known, *host_fields(view)]

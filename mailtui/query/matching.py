@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from mailtui.model import LogRecord, Message, QueueRow
 from mailtui.query import patterns, values
-from mailtui.query.syntax import And, FilterError, Node, Not, Or, Term, read
+from mailtui.query.syntax import ALIASES, And, FilterError, Node, Not, Or, Term, read
 
 T = TypeVar("T")
 Wanted = Callable[[T], bool]
@@ -44,6 +44,10 @@ class Fields(Generic[T]):
     """All texts a bare word is looked for in, but for those of `costly`."""
     costly: tuple[str, ...] = ()
     """Fields that are decoded for each row; a bare word is looked for in the first of them as well."""
+    optional: frozenset[str] = frozenset()
+    """Fields of which `field=""` asks for the rows that have none, as groups tell of them."""
+    everywhere: bytes = b""
+    """What is shown with all rows, lower case: a bare word is looked for there as well."""
     may_hold: Callable[[T, bytes], bool] = lambda row, needle: True
     """Tell cheaply, before decoding, that no costly field of a row can hold these bytes (lower case)."""
 
@@ -67,12 +71,12 @@ class Query:
         """Make a predicate over log records."""
         return _compiled(self.node, _LOG, now)
 
-    def literals(self) -> tuple[bytes, ...]:
-        """Give bytes, lower case, that all stand in the text of every log line that can match.
+    def literals(self, host: str) -> tuple[bytes, ...]:
+        """Give bytes, lower case, that all stand in the text of every line of this host's log that can match.
 
         A block or line without one of them need not be read; none means that nothing can be told beforehand.
         """
-        return tuple(dict.fromkeys(_literals(self.node)))
+        return tuple(dict.fromkeys(_literals(self.node, host.lower().encode())))
 
 
 def parse(text: str, kind: str) -> Query:
@@ -85,6 +89,11 @@ def parse(text: str, kind: str) -> Query:
     return query
 
 
+def names(kind: str) -> list[str]:
+    """Give the names of all fields of `queue` or `log`."""
+    return (_queue_fields("", 0.0, _never) if kind == "queue" else _LOG).names()
+
+
 def _never(row: QueueRow) -> Message:
     raise AssertionError(row)
 
@@ -93,13 +102,15 @@ _IN_LINE: Final = ("", "id", "program", "from", "to", "relay", "dsn", "result", 
 """Log fields whose value is a piece of the line itself; auth, tls and client may come from an earlier line."""
 
 
-def _literals(node: Node) -> Iterator[bytes]:
+def _literals(node: Node, host: bytes) -> Iterator[bytes]:
     match node:
         case And(terms=terms):
             for term in terms:
-                yield from _literals(term)
+                yield from _literals(term, host)
         case Term(field=field, operator="" | ":" | "=", value=value) if field in _IN_LINE and value:
-            yield value.lower()
+            # A bare word that the host's name holds matches whatever the line says.
+            if field or value.lower() not in host:
+                yield value.lower()
 
 
 # --- the tree -------------------------------------------------------------------------------------------------------
@@ -129,8 +140,10 @@ def _term(term: Term, fields: Fields[T], now: float) -> Wanted[T]:
         raise _unknown(term, fields.names())
     if term.operator in (">", ">=", "<", "<="):
         raise FilterError(term.column, f"{term.field} is text: {term.operator} cannot compare it", "use : = or ~")
-    wanted = _textual(term, fields.texts[term.field])
-    needle = term.value.lower()
+    needle, texts = term.value.lower(), fields.texts[term.field]
+    if term.operator == "=" and not needle and term.field in fields.optional:
+        return lambda row: b"" in (tuple(texts(row)) or (b"",))
+    wanted = _textual(term, texts)
     if term.field in fields.costly and term.operator != "~" and _PLAIN.fullmatch(needle):
         may_hold = fields.may_hold
         return lambda row: may_hold(row, needle) and wanted(row)
@@ -139,6 +152,8 @@ def _term(term: Term, fields: Fields[T], now: float) -> Wanted[T]:
 
 def _bare(needle: bytes, fields: Fields[T]) -> Wanted[T]:
     shown = fields.shown
+    if needle in fields.everywhere:
+        return lambda row: True
     if not fields.costly:
         return lambda row: any(needle in text.lower() for text in shown(row))
     more, may_hold = fields.texts[fields.costly[0]], fields.may_hold
@@ -155,7 +170,7 @@ def _bare(needle: bytes, fields: Fields[T]) -> Wanted[T]:
 def _unknown(term: Term, names: list[str]) -> FilterError:
     if term.field in NOT_YET:
         return FilterError(term.column, f"{term.field}: {NOT_YET[term.field]}")
-    close = get_close_matches(term.field, names, 1)
+    close = get_close_matches(term.field, [*names, *ALIASES], 1)
     hint = (
         f"did you mean {close[0]}?"
         if close
@@ -167,7 +182,7 @@ def _unknown(term: Term, names: list[str]) -> FilterError:
 def _numeric(term: Term, fields: Fields[T], now: float) -> Wanted[T]:
     number, convert = fields.numbers[term.field]
     if term.operator not in _COMPARE:
-        raise FilterError(term.column, f"{term.field} is compared with = > >= < <=")
+        raise FilterError(term.column, f"{term.field} is compared with = > >= < <=", _compared(term, convert, now))
     compare, bound = _COMPARE[term.operator], convert(term, now)
 
     def wanted(row: T) -> bool:
@@ -175,6 +190,15 @@ def _numeric(term: Term, fields: Fields[T], now: float) -> Wanted[T]:
         return value is not None and compare(value, bound)
 
     return wanted
+
+
+def _compared(term: Term, convert: Callable[[Term, float], float], now: float) -> str:
+    """Show how a number would be compared, with the value that was given where it is one."""
+    try:
+        convert(term, now)
+    except FilterError as error:
+        return error.cure
+    return f"for example {term.field}>{term.value.decode()}"
 
 
 def _textual(term: Term, texts: Texts[T]) -> Wanted[T]:
@@ -204,13 +228,18 @@ def _queue_fields(host: str, now: float, message: Callable[[QueueRow], Message])
         return (recipient.address for recipient in message(row).recipients)
 
     def shown(row: QueueRow) -> Iterable[bytes]:
-        yield from (row.id.encode(), row.state.encode(), row.sender, row.reason or b"", row.queue.encode())
+        sender = b"<>" if row.sender == b"" else row.sender or b""
+        yield from (row.id.encode(), row.state.encode(), sender, row.reason or b"", row.queue.encode())
         yield (row.queue_group or "").encode()
         yield row.recipient
 
     def client(row: QueueRow) -> Iterable[bytes]:
         found = message(row).client
-        return () if found is None else _some(found.name, (found.ip or "").encode())
+        if found is None:
+            return ()
+        name, ip = found.name or b"", (found.ip or "").encode()
+        grouped = b" ".join(part for part in (name, ip and b"[%b]" % ip) if part)
+        return filter(None, (name, ip, grouped))
 
     def held_by(row: QueueRow) -> Iterable[bytes]:
         hold = message(row).hold
@@ -224,7 +253,7 @@ def _queue_fields(host: str, now: float, message: Callable[[QueueRow], Message])
             "group": lambda row: ((row.queue_group or "").encode(),),
             "directory": lambda row: (row.directory,),
             "state": lambda row: (row.state.encode(),),
-            "from": lambda row: (row.sender,),
+            "from": lambda row: () if row.sender is None else (row.sender,),
             "to": recipients,
             "domain": lambda row: row.domains,
             "reason": lambda row: _some(row.reason),
@@ -243,6 +272,8 @@ def _queue_fields(host: str, now: float, message: Callable[[QueueRow], Message])
         },
         shown=shown,
         costly=("to", "auth"),
+        optional=frozenset({"auth", "client", "domain", "reason"}),
+        everywhere=host.lower().encode(),
         may_hold=lambda row, needle: not row.raw or needle in row.raw.lower(),
     )
 
@@ -269,5 +300,5 @@ def _log_texts() -> dict[str, Texts[LogRecord]]:
 _LOG: Final[Fields[LogRecord]] = Fields(
     texts=_log_texts(),
     numbers={"at": (lambda record: record.at, values.moment)},
-    shown=lambda record: (record.text,),
+    shown=lambda record: (record.text, record.host.encode()),
 )

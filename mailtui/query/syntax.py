@@ -1,10 +1,14 @@
 r"""From the text of a filter to a tree, each fault with its column.
 
 expression = all { "or" all }
-all        = one { one }                      side by side is AND
+all        = one { [ "and" ] one }            side by side is AND
 one        = "not" one | "!" one | "(" expression ")" | term
 term       = word | field operator value      operators : = ~ > >= < <=
 value      = word | '"' text '"'              within quotes \" \\ and \xNN
+
+`OR`, `AND` and `NOT` are the same words; within quotes they are text. Blanks may stand round an operator. The address
+of `from` and `to` may stand in < >, and `from=<>` is the null sender. What looks like an operator of another language
+is a fault: taken as text it would silently select nothing.
 """
 
 from __future__ import annotations
@@ -65,7 +69,20 @@ class Or:
 
 Node = Term | Not | And | Or
 
-_TERM: Final = re.compile(r"([A-Za-z_]+)(>=|<=|[:=~<>])")
+ALIASES: Final = {"sender": "from", "recipient": "to", "recipients": "to"}
+"""Fields by the names that JSON has for them."""
+
+_OPERATOR_WORDS: Final = {word: kind for kind in ("or", "and", "not") for word in (kind, kind.upper())}
+_NAMED: Final = re.compile(r"([A-Za-z_]+)(>=|<=|[:=~<>])")
+# Behind a blank an address (`anna <anna@sender.test>`) and words like :25 or ~root are text.
+_APART: Final = re.compile(r'([A-Za-z_]+)\s+(>=|<=|[=>]|<(?=\s|\d|$)(?![^\s()"]*>)|[:~](?=[\s"]|$))')
+_NEGATED: Final = re.compile(r'([A-Za-z_]+)(?:(![=~:<>])|\s+(![=~]|!:(?=[\s"]|$)))')
+_FOREIGN: Final = {"==": "{}=", "=~": "{}~", "=>": "{}>=", "<>": "not {}="}
+"""What is written for an operator behind a field, and what is meant."""
+_ALONE: Final = re.compile(r"!=|[<>]=|[=>]|<(?=\d[^>]*$|$)|[:~]$")
+"""A word that can only be an operator without its field."""
+_NEXT: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s()"]*)')
+_ADDRESS: Final = re.compile(rb"<([^<>]*)>")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE: Final = re.compile(rb'\\(?:x([0-9a-fA-F]{2})|(["\\])|(.))', re.DOTALL)
 _WORD: Final = re.compile(r'[^\s()"]+')
@@ -99,6 +116,50 @@ def _unquoted(match: re.Match[str], column: int) -> bytes:
     return _ESCAPE.sub(escape, match[1].encode("utf-8", "surrogateescape"))
 
 
+def _comparison(text: str, at: int) -> Term | None:
+    """Read the field and operator that begin at an offset; the term's value is not read yet."""
+    negated = _NEGATED.match(text, at)
+    if negated is not None and negated[1] not in _OPERATOR_WORDS:
+        group = 2 if negated[2] else 3
+        raise _foreign(text, negated.start(group), negated[group], f"not {negated[1]}{negated[group][1:]}")
+    found = _NAMED.match(text, at) or _APART.match(text, at)
+    if found is None or (text[found.end(1)].isspace() and found[1] in _OPERATOR_WORDS):
+        return None
+    written = text[found.start(2) : found.start(2) + 2]
+    if written in _FOREIGN:
+        raise _foreign(text, found.start(2), written, _FOREIGN[written].format(found[1]))
+    name = found[1].lower()
+    return Term(ALIASES.get(name, name), found[2], b"", at + 1, found.end() + 1)
+
+
+def _foreign(text: str, at: int, operator: str, instead: str) -> FilterError:
+    following = _NEXT.match(text, at + len(operator))
+    value = following[1] if following is not None else ""
+    return FilterError(
+        at + 1, f"{operator} is not an operator", f"write {instead}{value if 0 < len(value) < 40 else 'VALUE'}"
+    )
+
+
+def _compared(text: str, term: Term) -> tuple[Term, int]:
+    """Read the value of a comparison; returns the whole term and where it ends."""
+    at = behind = term.value_column - 1
+    while text[at : at + 1].isspace():
+        at += 1
+    word = _WORD.match(text, at) if at > behind else None
+    if word is not None and (word[0] in _OPERATOR_WORDS or _NAMED.match(text, at)):
+        raise _no_value(behind, "write the value right behind the operator, or in quotes")
+    value, end = _value(text, at, term.operator)
+    operator = term.operator
+    address = _ADDRESS.fullmatch(value)
+    if term.field in ("from", "to") and operator in ":=" and text[at] != '"' and address is not None:
+        value, operator = address[1], operator if address[1] else "="
+    return Term(term.field, operator, value, term.column, at + 1), end
+
+
+def _no_value(at: int, cure: str = 'for the empty value write ""') -> FilterError:
+    return FilterError(at + 1, "a value is expected here", cure)
+
+
 def _value(text: str, at: int, operator: str) -> tuple[bytes, int]:
     """Read the value that begins at an offset; returns it and where it ends."""
     quoted = _QUOTED.match(text, at)
@@ -109,8 +170,17 @@ def _value(text: str, at: int, operator: str) -> tuple[bytes, int]:
     word = _WORD.match(text, at)
     end = _pattern_end(text, at) if operator == "~" else word.end() if word is not None else at
     if end == at:
-        raise FilterError(at + 1, "a value is expected here", 'for the empty value write ""')
+        raise _no_value(at)
+    if operator != "~":
+        _refuse_foreign_words(text, at, end)
     return text[at:end].encode("utf-8", "surrogateescape"), end
+
+
+def _refuse_foreign_words(text: str, at: int, end: int) -> None:
+    for foreign, instead in (("||", "or"), ("&&", "and")):
+        found = text.find(foreign, at, end)
+        if found >= 0:
+            raise FilterError(found + 1, f"{foreign} is not an operator", f"write {instead}, or quote the text")
 
 
 def _pattern_end(text: str, at: int) -> int:
@@ -130,18 +200,20 @@ def _tokens(text: str) -> Iterator[_Token]:
         char, column = text[at], at + 1
         if char.isspace():
             at += 1
-        elif char in "()!":
+        elif char in "()" or (char == "!" and text[at + 1 : at + 2] != "="):
             yield _Token(char, column)
             at += 1
-        elif (found := _TERM.match(text, at)) is not None:
-            value, end = _value(text, found.end(), found[2])
-            yield _Token("term", column, Term(found[1].lower(), found[2], value, column, found.end() + 1))
-            at = end
+        elif (comparison := _comparison(text, at)) is not None:
+            term, at = _compared(text, comparison)
+            yield _Token("term", column, term)
         else:
             value, end = _value(text, at, "")
             word = text[at:end]
-            if word in ("or", "and", "not"):
-                yield _Token(word, column)
+            if word in _OPERATOR_WORDS:
+                yield _Token(_OPERATOR_WORDS[word], column)
+            elif (alone := _ALONE.match(word)) is not None:
+                cure = "for example age>1h or from:anna; quote text that begins like this"
+                raise FilterError(column, f"a field is expected before {alone[0]}", cure)
             else:
                 yield _Token("term", column, Term("", "", value, column, column))
             at = end
@@ -151,7 +223,7 @@ class _Reader:
     """Reads tokens by recursive descent."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = [token for token in _tokens(text) if token.kind != "and"]
+        self._tokens = list(_tokens(text))
         self._at = 0
         self._end = len(text) + 1
         self._depth = 0
@@ -176,13 +248,22 @@ class _Reader:
         return terms[0] if len(terms) == 1 else Or(tuple(terms))
 
     def _all(self) -> Node:
-        terms = []
+        terms = [self._operand()]
         while self._next is not None and self._next.kind not in ("or", ")"):
-            terms.append(self._one())
-        if not terms:
-            column = self._next.column if self._next is not None else self._end
-            raise FilterError(column, "a word or field is expected here", "for example from:anna, age>1h or timeout")
+            if self._next.kind == "and":
+                self._at += 1
+            terms.append(self._operand())
         return terms[0] if len(terms) == 1 else And(tuple(terms))
+
+    def _operand(self) -> Node:
+        token = self._next
+        if token is None or token.kind in ("or", "and", ")"):
+            column, cure = self._end, "for example from:anna, age>1h or timeout"
+            if token is not None:
+                column = token.column
+                cure = cure if token.kind == ")" else f'{cure}; to look for the word write "{token.kind}"'
+            raise FilterError(column, "a word or field is expected here", cure)
+        return self._one()
 
     def _one(self) -> Node:
         self._depth += 1
@@ -199,7 +280,7 @@ class _Reader:
         if self._depth > DEEPEST:
             raise FilterError(token.column, "this filter is nested too deeply")
         if token.kind in ("!", "not"):
-            if self._next is None or self._next.kind in ("or", ")"):
+            if self._next is None or self._next.kind in ("or", "and", ")"):
                 raise FilterError(token.column, "nothing follows that could be negated")
             return Not(self._one())
         if token.kind == "(":

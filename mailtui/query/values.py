@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import datetime
 from typing import Final
 
@@ -13,8 +12,8 @@ _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _AGE: Final = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
 _AGE_PART: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)B?", re.IGNORECASE | re.ASCII)
-_BYTES: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE | re.ASCII)
+_BYTES: Final = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
 
@@ -40,11 +39,11 @@ def age(term: Term, now: float) -> float:
 
 
 def size(term: Term, now: float) -> float:
-    """Read a number of bytes: `900`, `10K`, `2M`."""
+    """Read a number of bytes: `900`, `10K`, `2M`, `2MiB`."""
     found = _SIZE.fullmatch(_text(term))
     if found is None:
         raise FilterError(term.value_column, f"{term.field} is a size", f"for example {term.field}>10K or 2M")
-    return float(found[1]) * _BYTES[found[2].upper()]
+    return float(found[1]) * (_BYTES[found[2].upper()] if found[2] else 1)
 
 
 def moment(term: Term, now: float) -> float:
@@ -62,5 +61,5 @@ def moment(term: Term, now: float) -> float:
             return at if at <= now else at - 86400
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
-        cure = f"for example {term.field}>13:40, 2026-11-22, {time.strftime('%Y-%m-%dT%H:%MZ', time.gmtime(now))}"
+        cure = f"for example {term.field}>13:40, 2026-11-22, 2026-11-22T13:40Z"
         raise FilterError(term.value_column, f"{term.field} is a time", cure) from None

@@ -38,8 +38,13 @@ class Barrier(LineFilter):
 
 
 _ASCII_FOR: Final = str.maketrans(
-    {"…": "~", "·": "-", "—": "-", "–": "-", "→": ">", "←": "<", "↑": "^", "↓": "v", "’": "'"}
-)
+    {
+        "…": "~", "·": "-", "—": "-", "–": "-", "→": ">", "←": "<", "↑": "^", "↓": "v", "’": "'", "🔎": "> ",
+        **dict.fromkeys("─━▔▁", "-"), **dict.fromkeys("│┃▏▕▎▊▌▐", "|"), **dict.fromkeys("╭╮╰╯┌┐└┘┏┓┗┛", "+"),
+        **dict.fromkeys("█▀▄", "#"),
+    }
+)  # fmt: skip
+"""What Textual draws frames and signs with, cell for cell."""
 
 
 class AsciiOnly(LineFilter):

@@ -9,11 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from mailtui.keys import Scope
 from mailtui.panes.bindings import bindings
 from mailtui.panes.pane import Pane
+from mailtui.screens.footer import KeyLine
+from mailtui.screens.header import Header
 from mailtui.screens.tabs import PaneTabs
 
 if TYPE_CHECKING:
@@ -36,11 +37,9 @@ class MailScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out header, panes and footer."""
-        from mailtui.screens.header import Header
-
         yield Header(self.console.store, self.console.about, clock=self.console.clock)
         yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield KeyLine(show_command_palette=False)
 
     def body(self) -> Iterable[Widget]:
         """Give what stands between header and footer."""
@@ -68,19 +67,24 @@ class MailScreen(Screen[None]):
         """Catch up with what happened while another screen was on top."""
         for pane in self.panes:
             pane.pull()
+        self.paint_lines()
+
+    def paint_lines(self) -> None:
+        """Paint the lines above the panes as of now."""
+        for line in self.query("Header, PaneTabs"):
+            if isinstance(line, Header | PaneTabs):
+                line.paint()
 
     def on_resize(self) -> None:
         """Choose between one pane and all."""
         self.set_class(self.size.width < self.NARROW, "-narrow")
-        for tabs in self.query(PaneTabs):
-            tabs.paint()
+        self.paint_lines()
 
     def focus_pane(self, pane: Pane) -> None:
         """Give a pane the focus, and on a narrow screen the whole of it."""
         for other in self.panes:
             other.set_class(other is pane, "-current")
-        for tabs in self.query(PaneTabs):
-            tabs.paint()
+        self.paint_lines()
         view = pane.query("VirtualTable, TailView, VerticalScroll").first()
         if all(node.display for node in view.ancestors_with_self):
             # at once: the next key may have been typed already, and must not act on the pane left behind

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import work
@@ -20,6 +20,8 @@ from mailtui.panes import units
 from mailtui.panes.bindings import bindings
 from mailtui.panes.grouping import BY, Group, expression, groups
 from mailtui.panes.pane import Pane, cell
+from mailtui.panes.scan import Scan, StoppedError
+from mailtui.panes.unread import stale_note, why_unread
 from mailtui.screens.base import MailScreen
 from mailtui.store import Store, Topic, View
 from mailtui.widgets.columns import Column
@@ -32,15 +34,15 @@ COLUMNS = (
     Column("size", "SIZE", width=6, align="right", priority=3, sortable=False),
     Column("value", "VALUE", min_width=20, weight=1.0, sortable=False),
 )
-"""Columns of the groups."""
+"""Columns of the groups; the last is called what they are grouped by."""
 
 
 class GroupSource:
     """Rows of groups, as a table wants them."""
 
-    columns: Sequence[Column] = COLUMNS
-
-    def __init__(self, found: Sequence[Group], total: int, now: float) -> None:
+    def __init__(self, found: Sequence[Group], total: int, now: float, by: str) -> None:
+        self.columns: Sequence[Column] = (*COLUMNS[:-1], replace(COLUMNS[-1], title=by.upper()))
+        self.values = tuple(group.value for group in found)
         self._groups = found
         self._total = total
         self._now = now
@@ -84,7 +86,7 @@ class GroupChosen(Message):
 class GroupsPane(Pane):
     """Counts of one host's queue."""
 
-    topics = frozenset({Topic.QUEUE})
+    topics = frozenset({Topic.QUEUE, Topic.LINK})
     evidence_topic = "queue"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.GROUPS)
 
@@ -92,32 +94,87 @@ class GroupsPane(Pane):
         super().__init__(store, host, clock=clock, id="groups")
         self._where = where
         self._by = "reason"
+        self._shown: tuple[object, ...] = ()
+        self._counted = (0, 0)
+        self._scan: Scan | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the table."""
-        yield VirtualTable(GroupSource((), 0, 0.0), empty=Content("the queue is empty"))
+        yield VirtualTable(GroupSource((), 0, 0.0, self._by), empty=Content("counting ..."))
 
     def pull(self) -> None:
-        """Count anew, in a thread."""
-        self._count()
+        """Count anew, in a thread; a count under way is let finish, and takes the newest picture then."""
+        if self._scan is not None and self._scan.wish != self._by:
+            self._scan.stop()
+            self._scan = None
+        if self._scan is None and self._shown != self._asked:
+            self._scan = Scan(self._by)
+            self._count(self._scan)
+        self._say()
+
+    def tick(self) -> None:
+        """Say how old the counts are."""
+        self._say()
+
+    @property
+    def _asked(self) -> tuple[object, ...]:
+        view = self.store.host(self.host or "")
+        return view.table.version, self._by, view.queue_at is None
 
     @work(exclusive=True)
-    async def _count(self) -> None:
+    async def _count(self, scan: Scan) -> None:
+        try:
+            while (asked := self._asked) != self._shown and self._scan is scan:
+                await self._look(scan, asked)
+        except StoppedError:
+            return
+        finally:
+            scan.stop()
+            if self._scan is scan:
+                self._scan = None
+
+    async def _look(self, scan: Scan, asked: tuple[object, ...]) -> None:
+        """Count one picture and show it."""
         host, now, by = self.host or "", self.clock.wall(), self._by
         table = self.store.host(host).table
         parsed = query.parse(self._where, "queue") if self._where else None
         wanted = parsed.rows(host=host, now=now, message=lambda row: self.store.decode(host, row)) if parsed else None
+        where = scan.watch(wanted) if wanted is not None else None
 
         def counted() -> tuple[list[Group], int]:
-            rows = table.rows(View(where=wanted))
+            rows = table.rows(View(where=where))
             return groups(rows, by), len(rows)
 
-        found, total = await asyncio.to_thread(counted)
-        self.query_one(VirtualTable).set_source(GroupSource(found, total, now))
-        within = f" of /{self._where}" if self._where else ""
-        self.set_title(
-            f"{self.host}: {total:,} messages{within} by {by}: {len(found):,} groups", "b: group by the next"
-        )
+        found, total = await scan.run(counted)
+        other = bool(self._shown) and self._shown[1] != by
+        self._shown, self._counted = asked, (len(found), total)
+        view = self.query_one(VirtualTable)
+        view.set_source(GroupSource(found, total, now, by), empty=self._why_empty())
+        if other:
+            view.action_first()
+        self._say()
+
+    def _why_empty(self) -> Content:
+        view = self.store.host(self.host or "")
+        if view.queue_at is None:
+            why, cure = why_unread(view, "queue", self.clock.wall())
+            return cell("; ".join(part for part in ("the queue was not read", why, cure) if part))
+        return Content("no message matches the filter" if self._where else "the queue is empty")
+
+    def _say(self) -> None:
+        view, now = self.store.host(self.host or ""), self.clock.wall()
+        stale, found = stale_note(view, now), self._counted
+        self.set_class(bool(stale), "-stale")
+        if view.queue_at is None:
+            notes = ["NOT READ", why_unread(view, "queue", now)[0]]
+        elif self._shown[1:2] != (self._by,):
+            notes = [f"by {self._by}: counting ..."]
+        else:
+            notes = [f"by {self._by}: {found[0]:,} groups", f"{found[1]:,} messages"]
+            if not view.table.complete:
+                notes.append("INCOMPLETE")
+        notes += [stale, self.host or "", f"/{self._where}" if self._where else ""]
+        self.set_title(f"Queue {' · '.join(note for note in notes if note)}", "b: group by the next")
 
     def action_next_by(self) -> None:
         """Group by the next thing."""
@@ -139,7 +196,9 @@ class GroupsPane(Pane):
 
     def _choose(self, value: bytes) -> None:
         where = f"({self._where}) " if self._where else ""
-        self.post_message(GroupChosen(where + expression(self._by, value, literal=query.literal)))
+        source = self.query_one(VirtualTable).source
+        others = source.values if isinstance(source, GroupSource) else ()
+        self.post_message(GroupChosen(where + expression(self._by, value, literal=query.literal, others=others)))
 
 
 class GroupsScreen(MailScreen):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from textual.content import Content
 from textual.widgets import Static
 
 from mailtui.clock import SYSTEM, Clock
-from mailtui.panes.health import Rank, rank_of
-from mailtui.panes.pane import seen
+from mailtui.model import LinkState
+from mailtui.panes.health import SIGNS, STYLES, Rank, rank_of, silent
+from mailtui.panes.pane import cell, seen
 from mailtui.store import Store
-from mailtui.text import show_line
+from mailtui.widgets.status_line import Side, StatusItem, arrange
 
 
 @dataclass(slots=True)
@@ -51,20 +51,31 @@ class Header(Static):
             return
         now = self._clock.wall()
         views = self._store.hosts()
-        bad = sum(rank_of(view, now) is Rank.BAD for view in views)
-        warn = sum(rank_of(view, now) is Rank.WARN for view in views)
-        left = Content.assemble(("mailtui", "bold $primary"), "  ", show_line(self._about.scope))
-        words: list[tuple[str, str]] = []
-        if bad:
-            words.append((f"! {bad} in trouble", "bold $error"))
-        if warn:
-            words.append((f"! {warn} to look at", "$warning"))
-        if self._about.paused:
-            words.append(("PAUSED", "bold $warning"))
-        if self._about.hits:
-            words.append((f"{self._about.hits} escapes stopped: please report", "bold $error"))
-        words.append((self._about.mode, "$muted"))
-        words.append((time.strftime("%H:%M:%S %Z", time.localtime(now)), "$muted"))
-        right = Content("  ").join([Content.styled(show_line(text), style) for text, style in words])
-        gap = max(1, self.size.width - left.cell_length - right.cell_length)
-        self.update(Content.assemble(left, " " * gap, right), layout=False)
+        ranks = [rank_of(view, now) for view in views]
+        # a link that is down counts as trouble already
+        quiet = sum(view.link.state is LinkState.OK and silent(view, now) for view in views)
+        screen = self.screen
+        zoomed = screen.has_class("-zoomed") and (not screen.has_class("-narrow") or screen.has_class("overview"))
+        words = (
+            ("mailtui", "bold $primary", Side.LEFT, 4),
+            (self._about.scope, "", Side.LEFT, 6),
+            ("zoomed, z: back" if zoomed else "", "bold $primary", Side.LEFT, 3),
+            (_counted(Rank.BAD, ranks.count(Rank.BAD), "in trouble"), STYLES[Rank.BAD], Side.RIGHT, 0),
+            (_counted(Rank.WARN, ranks.count(Rank.WARN), "to look at"), STYLES[Rank.WARN], Side.RIGHT, 1),
+            (_counted(Rank.STALE, quiet, "silent"), STYLES[Rank.STALE], Side.RIGHT, 1),
+            ("PAUSED" if self._about.paused else "", "bold $warning", Side.RIGHT, 1),
+            (
+                f"{hits} escapes stopped: please report" if (hits := self._about.hits) else "",
+                "bold $error",
+                Side.RIGHT,
+                2,
+            ),
+            (self._about.mode, "$muted", Side.RIGHT, 5),
+            (time.strftime("%H:%M:%S %Z", time.localtime(now)), "$muted", Side.RIGHT, 7),
+        )
+        items = [StatusItem(cell(text, style), side, priority) for text, style, side, priority in words]
+        self.update(arrange(items, self.size.width), layout=False)
+
+
+def _counted(rank: Rank, count: int, what: str) -> str:
+    return f"{SIGNS[rank]} {count} {what}" if count else ""

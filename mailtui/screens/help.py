@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -13,32 +13,47 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from mailtui.keys import KEYS, LIST_KEYS, Scope, spelled
+from mailtui.keys import FILTERS, KEYS, LEGEND, LIST_KEYS, Key, Scope, spelled
 from mailtui.panes.bindings import bindings
 from mailtui.panes.pane import cell
 from mailtui.widgets.fields import Field, Fields
 
 
 def help_fields(scopes: Sequence[Scope], wanted: str, remapped: dict[str, str]) -> list[Field]:
-    """List the keys of these scopes first, then all others, that hold the wanted words; pure."""
+    """List moving, the keys of these scopes, signs, filters and all other keys that hold the wanted words; pure."""
     words = wanted.casefold().split()
-    order = [*scopes, *(scope for scope in Scope if scope not in scopes)]
-    fields: list[Field] = []
-    for scope in order:
-        rows = []
-        for key in KEYS:
-            keys = spelled(remapped.get(key.id, key.keys))
-            text = f"{keys} {key.title} {key.help} {key.id}".casefold()
-            if key.scope is scope and all(word in text for word in words):
-                rows.append(Field(keys, Content.assemble(cell(key.help or key.title), "  ", cell(key.id, "$muted"))))
-        if rows:
-            fields += [Field(f"In {scope.value}" if scope in scopes else scope.value.capitalize()), *rows]
-    rows = [
-        Field(keys, cell(what))
-        for keys, what in LIST_KEYS
-        if all(word in f"{keys} {what}".casefold() for word in words)
+
+    def found(rows: Iterable[tuple[str, str, str]]) -> list[Field]:
+        return [
+            Field(label, Content.assemble(cell(what), ("  ", ""), cell(name, "$muted")) if name else cell(what))
+            for label, what, name in rows
+            if all(word in f"{label} {what} {name}".casefold() for word in words)
+        ]
+
+    def keys(scope: Scope) -> list[tuple[str, str, str]]:
+        rows = [key for key in KEYS if key.scope is scope]
+        return [(spelled(remapped.get(key.id, key.keys)), _said(key), key.id) for key in rows]
+
+    others = [scope for scope in Scope if scope not in (*scopes, Scope.APP, Scope.DIALOG)]
+    blocks = [
+        ("Moving in lists and logs", found((label, what, "") for label, what in LIST_KEYS)),
+        *((f"In {scope.value}", found(keys(scope))) for scope in scopes),
+        ("Everywhere", found(keys(Scope.APP))),
+        ("Signs", found((sign, what, "") for sign, what in LEGEND)),
+        ("Filters", found((example, what, "") for example, _, what in FILTERS)),
+        *((scope.value.capitalize(), found(keys(scope))) for scope in others),
+        ("In this window", found(keys(Scope.DIALOG))),
     ]
-    return [*fields, Field("In lists and logs"), *rows] if rows else fields
+    return [field for title, rows in blocks if rows for field in (Field(title), *rows)] or [Field("no match")]
+
+
+def _said(key: Key) -> str:
+    """Say what a key does: its title, and the sentence where there is one."""
+    return f"{key.title}: {key.help}" if key.help else key.title
+
+
+PAGE = 10
+"""Lines that stand for a whole page in an action."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -54,7 +69,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay out search over list."""
         with Vertical(classes="dialog", id="help-dialog"):
-            yield Input(placeholder="search keys", compact=True, id="help-search")
+            yield Input(placeholder="search keys, signs, filters", compact=True, id="help-search")
             with VerticalScroll(id="help-list"):
                 yield Fields(help_fields(self._scopes, "", self._remapped))
 
@@ -62,7 +77,13 @@ class HelpScreen(ModalScreen[None]):
         """Say how to leave."""
         dialog = self.query_one("#help-dialog")
         dialog.border_title = Content("Keys")
-        dialog.border_subtitle = Content("Esc closes")
+        dialog.border_subtitle = Content("↑ ↓ PgUp PgDn scroll  Esc closes")
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll the list, whether or not the search has the focus; ten lines stand for a page."""
+        view = self.query_one("#help-list")
+        rows = lines if abs(lines) < PAGE else (max(1, view.size.height - 1) * lines) // PAGE
+        view.scroll_relative(y=rows, animate=False)
 
     @on(Input.Changed)
     def _search(self, event: Input.Changed) -> None:

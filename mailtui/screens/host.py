@@ -24,16 +24,17 @@ class HostScreen(MailScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.HOST)
 
-    def __init__(self, host: str, refresh: float, pane: str = "queue") -> None:
+    def __init__(self, host: str, refresh: float, pane: str = "queue", where: str = "") -> None:
         super().__init__(classes="host")
         self.host = host
         self._refresh_every = refresh
         self._first = pane
+        self._where = where
 
     def body(self) -> Iterable[Widget]:
         """Give the queue over its whole width, the log beneath it, resources and service beside that."""
         store, clock = self.console.store, self.console.clock
-        yield PaneTabs(self.host, store, clock=clock)
+        yield PaneTabs(self.host, store, self._refresh_every, clock=clock)
         with Grid(id="host-body"):
             yield QueuePane(store, self.host, self._refresh_every, clock=clock)
             yield LogPane(store, self.host, clock=clock)
@@ -43,6 +44,8 @@ class HostScreen(MailScreen):
     def on_mount(self) -> None:
         """Start in the pane asked for."""
         self.action_pane(self._first)
+        if self._where:
+            self.queue.set_filter(self._where)
 
     def action_pane(self, name: str) -> None:
         """Go to a pane by name."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -18,12 +20,38 @@ from mailtui.panes import units
 from mailtui.panes.bindings import bindings
 from mailtui.panes.cells import STATE_STYLES
 from mailtui.panes.log import LogSource
+from mailtui.panes.loglines import held_since
 from mailtui.panes.pane import Pane, cell
+from mailtui.panes.unread import stale_note
 from mailtui.screens.base import MailScreen
 from mailtui.store import Store, Topic
 from mailtui.text import show_line
 from mailtui.widgets.fields import Field, Fields
 from mailtui.widgets.transcript import Transcript
+
+LONGEST_SUBJECT: Final = 4096
+"""Bytes of a subject that is decoded; a longer one is no subject for people."""
+
+_MACRO: Final = re.compile(rb"(?<![\x80-\xff])\x81(?=[A-Za-z{])")
+"""How Sendmail's queue files write the `$` of a macro; a byte of UTF-8 never stands so."""
+
+
+def subject_words(raw: bytes) -> bytes | str:
+    """Give a subject with its encoded words (RFC 2047) decoded; as it stands where that cannot be done."""
+    if b"=?" not in raw or len(raw) > LONGEST_SUBJECT:
+        return raw
+    from email.errors import HeaderParseError
+    from email.header import decode_header
+
+    try:
+        parts = decode_header(raw.decode("utf-8", "backslashreplace"))
+        decoded = "".join(
+            part if isinstance(part, str) else part.decode(charset or "raw-unicode-escape", "backslashreplace")
+            for part, charset in parts
+        )
+    except (HeaderParseError, LookupError, ValueError):
+        return raw
+    return decoded or raw
 
 
 def envelope_fields(message: Message, now: float) -> list[Field]:
@@ -38,7 +66,7 @@ def envelope_fields(message: Message, now: float) -> list[Field]:
         fields.append(Field("why waiting", cell(message.why_waiting)))
     fields += [
         Field("from", cell(message.sender or "<> (a bounce)")),
-        Field("subject", cell(message.subject if message.subject is not None else "not readable for this login")),
+        Field("subject", _subject(message)),
         Field("Message-ID", cell(message.message_id or "-")),
         Field("size", cell(units.size(message.size))),
         Field("arrived", _when(message.arrived_at, now)),
@@ -77,11 +105,18 @@ def recipient_fields(message: Message) -> list[Field]:
     return fields
 
 
-def header_fields(message: Message) -> list[Field]:
-    """Give the headers as they stand; pure."""
+def header_fields(message: Message, why_none: str = "") -> list[Field]:
+    """Give the headers as they stand, Sendmail's macros as `$g`; or why there are none. Pure."""
     if not message.headers:
-        return []
-    return [Field("Headers"), *(Field(str(cell(name).plain), cell(body)) for name, body in message.headers)]
+        return [Field("Headers"), Field("", cell(why_none, "$warning"))] if why_none else []
+    return [
+        Field("Headers"),
+        *(Field(str(cell(name).plain), cell(_MACRO.sub(b"$", body))) for name, body in message.headers),
+    ]
+
+
+def _subject(message: Message) -> Content:
+    return cell(subject_words(message.subject) if message.subject is not None else "not readable for this login")
 
 
 def _when(at: float | None, now: float) -> Content:
@@ -95,13 +130,14 @@ def _ago(at: float | None, now: float) -> str:
 class EnvelopePane(Pane):
     """Envelope, recipients and headers, to scroll through."""
 
-    topics = frozenset({Topic.QUEUE})
+    topics = frozenset({Topic.QUEUE, Topic.LINK})
     evidence_topic = "message"
 
     def __init__(self, store: Store, host: str, message: Message, *, clock: Clock = SYSTEM) -> None:
         super().__init__(store, host, clock=clock, id="envelope")
         self.message = message
         self.gone = False
+        self.why_no_headers = "reading them ..."
 
     def compose(self) -> ComposeResult:
         """Lay out the fields."""
@@ -111,6 +147,25 @@ class EnvelopePane(Pane):
     def show_message(self, message: Message) -> None:
         """Show a newer reading of the message, with its headers."""
         self.message = message
+        self.why_no_headers = "none could be read; see what is missing with e"
+        self._repaint()
+
+    def say_no_headers(self, why: str) -> None:
+        """Say why the headers could not be read."""
+        self.why_no_headers = f"could not be read: {why}"
+        self._repaint()
+
+    def _repaint(self) -> None:
+        if self.is_mounted:  # else it is painted then
+            self.paint()
+
+    @property
+    def copied(self) -> str:
+        """What `y` copies: the queue id."""
+        return self.message.id
+
+    def tick(self) -> None:
+        """Let ages grow."""
         self.paint()
 
     def pull(self) -> None:
@@ -118,32 +173,39 @@ class EnvelopePane(Pane):
         newer = self.store.message(self.host or "", self.message.key)
         self.gone = newer is None
         if newer is not None and newer.last_attempt_at != self.message.last_attempt_at:
-            self.message = newer
+            # the queue tells of no headers: those that were read stay
+            subject = newer.subject if newer.subject is not None else self.message.subject
+            self.message = replace(newer, headers=self.message.headers, files=self.message.files, subject=subject)
         self.paint()
 
     def paint(self) -> None:
         """Paint all fields."""
-        now = self.clock.wall()
+        now, view = self.clock.wall(), self.store.host(self.host or "")
         fields: list[Field] = []
         if self.gone:
             fields.append(
                 Field("LEFT THE QUEUE", cell("delivered, bounced or removed: its log lines tell", "$warning"))
             )
-        fields += [*envelope_fields(self.message, now), *recipient_fields(self.message), *header_fields(self.message)]
+        fields += [*envelope_fields(self.message, now), *recipient_fields(self.message)]
+        fields += header_fields(self.message, self.why_no_headers)
         self.query_one(Fields).show_fields(fields)
-        self.set_title(f"Message {self.message.id} on {self.host}")
+        stale = stale_note(view, now)
+        self.set_class(bool(stale), "-stale")
+        notes = (f"Message {self.message.id} on {self.host}", stale)
+        self.set_title(" · ".join(filter(None, notes)), view.link.detail if stale else "")
 
 
 class MessageLogPane(Pane):
     """The log lines of one queue id."""
 
-    topics = frozenset({Topic.LOG})
+    topics = frozenset({Topic.LOG, Topic.LINK})
     evidence_topic = "log"
 
     def __init__(self, store: Store, host: str, id_: str, *, clock: Clock = SYSTEM) -> None:
         super().__init__(store, host, clock=clock, id="message-log")
         self._queue_id = id_
         self._searched: tuple[int, int] = (-1, -1)
+        self._lines = 0
 
     def compose(self) -> ComposeResult:
         """Lay out the lines."""
@@ -152,14 +214,27 @@ class MessageLogPane(Pane):
     def pull(self) -> None:
         """Find the lines anew when the log has grown."""
         log = self.store.log(self.host or "")
-        if self._searched == (log.first, log.end):
-            return
-        self._searched = (log.first, log.end)
-        view = self.query_one(Transcript)
-        source = LogSource(log, view.style_for)
-        numbers: Sequence[int] = log.containing(self._queue_id.encode("utf-8", "backslashreplace"))
-        view.show_lines([source.line(number) for number in numbers])
-        self.set_title(f"Log lines of {self._queue_id} ({len(numbers)})")
+        if self._searched != (log.first, log.end):
+            self._searched = (log.first, log.end)
+            view = self.query_one(Transcript)
+            source = LogSource(log, view.style_for, lambda: True)
+            numbers: Sequence[int] = log.containing(self._queue_id.encode("utf-8", "backslashreplace"))
+            view.show_lines([source.line(number) for number in numbers])
+            self._lines = len(numbers)
+        self.tick()
+
+    def tick(self) -> None:
+        """Say how many lines there are, since when lines are held and whether they still come."""
+        stale = stale_note(self.store.host(self.host or ""), self.clock.wall())
+        self.set_class(bool(stale), "-stale")
+        since = held_since(self.store.log(self.host or ""))
+        notes = (f"Log lines of {self._queue_id} ({self._lines})", stale, f"log held {since}" if since else "")
+        self.set_title(" · ".join(filter(None, notes)))
+
+    @property
+    def copied(self) -> str:
+        """What `y` copies: the queue id."""
+        return self._queue_id
 
 
 class MessageScreen(MailScreen):
@@ -171,13 +246,18 @@ class MessageScreen(MailScreen):
         super().__init__(classes="message")
         self.host = host
         self.message = message
+        self._envelope = EnvelopePane(self.console.store, host, message, clock=self.console.clock)
 
     def body(self) -> Iterable[Widget]:
         """Give envelope over log lines."""
         store, clock = self.console.store, self.console.clock
-        yield EnvelopePane(store, self.host, self.message, clock=clock)
+        yield self._envelope
         yield MessageLogPane(store, self.host, self.message.id, clock=clock)
 
     def show_message(self, message: Message) -> None:
         """Show a newer reading, with headers."""
-        self.query_one(EnvelopePane).show_message(message)
+        self._envelope.show_message(message)
+
+    def say_no_headers(self, why: str) -> None:
+        """Say why the headers could not be read."""
+        self._envelope.say_no_headers(why)

@@ -20,6 +20,8 @@ CODES: Final = {event: code for code, event in enumerate(EVENTS)}
 KEEP: Final = 64 * 1024 * 1024
 """Bytes of log kept for each host; older blocks fall off the front."""
 
+RATE_LEAST: Final = 30.0
+"""Seconds of live lines without which no rate is told: a few lines of the first moments are none."""
 RATE_WINDOW: Final = 300.0
 """Seconds over which rates are counted."""
 
@@ -141,6 +143,23 @@ class LogBuffer:
         offset = block.offset + block.starts[index] if block.offset >= 0 else None
         return self.reader.record(line, block.path, offset)
 
+    def tail(self, limit: int) -> tuple[str, bytes] | None:
+        """Give the newest lines as they came, up to so many bytes of one file, and its path; None without any."""
+        path, pieces, size = "", list[bytes](), 0
+        for block in reversed(self._blocks):
+            if block.gap or (pieces and (block.path != path or size >= limit)):
+                break
+            path, size = block.path, size + len(block.lines)
+            pieces.append(block.lines)
+        lines = b"".join(reversed(pieces))
+        if len(lines) > limit:
+            lines = lines[lines.find(b"\n", len(lines) - limit) + 1 :]
+        return (path, lines) if lines else None
+
+    def forget_rates(self) -> None:
+        """Begin to count anew: for a time nobody looked, and what came then is not live."""
+        self._seen.clear()
+
     def blocks(self, start: int = 0) -> Iterator[Block]:
         """Give the blocks that hold lines from number `start` on; safe to iterate in a thread (a copy)."""
         return iter([block for block in tuple(self._blocks) if block.first + len(block) > start])
@@ -153,12 +172,12 @@ class LogBuffer:
         return list(found)
 
     def rates(self, now: float) -> dict[LogEvent, float]:
-        """Give events a minute over the last five minutes of live lines; empty before the first minute."""
+        """Give events a minute over the last five minutes of live lines; empty while they tell of too short a time."""
         while self._seen and self._seen[0][0] < now - RATE_WINDOW:
             self._seen.popleft()
-        if not self._seen:
+        if not self._seen or now - self._seen[0][0] < RATE_LEAST:
             return {}
-        minutes = max(now - self._seen[0][0], 60.0) / 60.0
+        minutes = (now - self._seen[0][0]) / 60.0
         totals = [0] * len(EVENTS)
         for _, events in self._seen:
             for code in set(events):

@@ -38,8 +38,14 @@ from mailtui.store.queue import QueueTable
 TREND: Final = 720
 """Samples kept of a host's queue length: an hour at five seconds."""
 
+SAMPLES: Final = 120
+"""Samples kept of a host's service and resources: ten minutes at five seconds."""
+
 EVIDENCE: Final = 512 * 1024
 """Bytes of raw output kept for each topic; what is cut is said."""
+
+LOG_EVIDENCE: Final = 64 * 1024
+"""Bytes of the newest log lines that are shown as they came."""
 
 EMPTY: Final = QueueTable.build(QueueListing(0.0, complete=False, missing=(), rows=()))
 """The table of a host whose queue has not been read yet."""
@@ -108,6 +114,7 @@ class _Host:
     view: HostView
     log: LogBuffer | None = None
     trend: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=TREND))
+    samples: deque[Stats] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     evidence: dict[str, list[Shown]] = field(default_factory=dict)
 
 
@@ -158,8 +165,17 @@ class Store:
         return tuple(self._hosts[name].trend)
 
     def evidence(self, name: str, topic: str) -> tuple[Shown, ...]:
-        """Give the raw commands and outputs behind a topic, as last read."""
-        return tuple(self._hosts[name].evidence.get(topic, ()))
+        """Give the raw commands and outputs behind a topic, as last read; of a log its newest lines as they came."""
+        host = self._hosts[name]
+        shown = tuple(host.evidence.get(topic, ()))
+        if topic == "log" and host.log is not None and (tail := host.log.tail(LOG_EVIDENCE)):
+            path, lines = tail
+            shown += (Shown(host.view.heard_at or 0.0, f"tail -c {len(lines)} {path}", lines, None),)
+        return shown
+
+    def samples(self, name: str) -> tuple[Stats, ...]:
+        """Give a host's last samples of service and resources, oldest first."""
+        return tuple(self._hosts[name].samples)
 
     def rates(self, name: str, now: float) -> Rates:
         """Give messages a minute: the MTA's own counters where they can be read, else counted from the live log."""
@@ -205,6 +221,8 @@ class Store:
     def _take(self, host: _Host, change: Change, prepared: QueueTable | None) -> Topic:
         match change:
             case LinkChanged():
+                if change.state is LinkState.OK and host.log is not None:
+                    host.log.forget_rates()
                 heard_at = change.at if change.state is LinkState.OK else host.view.heard_at
                 host.view = replace(host.view, link=change, heard_at=heard_at)
                 return Topic.LINK
@@ -221,6 +239,7 @@ class Store:
                 return Topic.QUEUE
             case StatsRead():
                 host.view = replace(_mended(host.view, "stats"), stats=change.stats, heard_at=change.at)
+                host.samples.append(change.stats)
                 return Topic.STATS
             case LogRead():
                 host.view = _mended(host.view, "log")

@@ -13,6 +13,7 @@ from mailtui.errors import (
     ConfigError,
     HostKeyRefused,
     MailtuiError,
+    Misconfigured,
     NeedsInput,
     RestrictedShell,
     UsageError,
@@ -24,7 +25,15 @@ LAST: Final = 60.0
 STEADY: Final = 30.0
 """Seconds that a connection must have lasted for the next failure to count as the first."""
 
-HOPELESS: Final = (AuthenticationFailed, HostKeyRefused, NeedsInput, RestrictedShell, ConfigError, UsageError)
+HOPELESS: Final = (
+    AuthenticationFailed,
+    HostKeyRefused,
+    NeedsInput,
+    RestrictedShell,
+    Misconfigured,
+    ConfigError,
+    UsageError,
+)
 """What trying again cannot cure, and may make worse: OpenSSH 9.8 shuts out addresses that fail to log in."""
 
 

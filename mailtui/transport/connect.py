@@ -12,10 +12,18 @@ from typing import Final
 
 import asyncssh
 
-from mailtui.errors import AuthenticationFailed, ConfigError, HostError, NeedsInput, TimedOut, Unreachable
+from mailtui.errors import (
+    AuthenticationFailed,
+    HostError,
+    HostKeyRefused,
+    Misconfigured,
+    NeedsInput,
+    TimedOut,
+    Unreachable,
+)
 from mailtui.text import show_line
 from mailtui.transport import hostkeys
-from mailtui.transport.target import MACS, NO_KEX, SIGNATURES, Resolved, ciphers, config_files, given, resolve
+from mailtui.transport.target import MACS, NO_KEX, SIGNATURES, Resolved, ciphers, config_files, expanded, given, resolve
 
 CONNECT: Final = 10.0
 """Seconds until the TCP connection must stand."""
@@ -30,11 +38,19 @@ KEEPALIVE: Final = 5.0
 class Client(asyncssh.SSHClient):
     """Watches one connection being made and lost."""
 
-    def __init__(self, connected: Callable[[], None], lost: Callable[[Exception | None], None]) -> None:
+    def __init__(
+        self,
+        connected: Callable[[], None],
+        lost: Callable[[Exception | None], None],
+        vouches: Callable[[asyncssh.SSHKey], bool] = lambda _: False,
+    ) -> None:
         self._connected = connected
         self._lost = lost
+        self._vouches = vouches
         self.offered: asyncssh.SSHKey | None = None
         """The host key that was shown and not known."""
+        self.authority: asyncssh.SSHKey | None = None
+        """Who signed the certificate that was shown; None for a key without one."""
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """Note that TCP stands."""
@@ -49,6 +65,11 @@ class Client(asyncssh.SSHClient):
         self.offered = key
         return False
 
+    def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        """Note who signed the host's certificate, and tell whether that authority may."""
+        self.authority = key
+        return self._vouches(key)
+
 
 async def connect(
     resolved: Resolved,
@@ -58,7 +79,7 @@ async def connect(
 ) -> asyncssh.SSHClientConnection:
     """Connect and log in.
 
-    Raises Unreachable, TimedOut, AuthenticationFailed, HostKeyRefused, NeedsInput, ConfigError.
+    Raises Unreachable, Misconfigured, TimedOut, AuthenticationFailed, HostKeyRefused, NeedsInput.
     """
     known = await asyncio.to_thread(hostkeys.known_hosts, resolved)
     loop = asyncio.get_running_loop()
@@ -69,46 +90,57 @@ async def connect(
         stands = True
         limit.reschedule(loop.time() + LOGIN)
 
-    client = Client(connected, lost)
+    client = Client(connected, lost, hostkeys.trusted(known, resolved).vouches)
     try:
         async with asyncio.timeout(CONNECT) as limit:
             connection = await asyncssh.connect(
-                resolved.target.host, tunnel=tunnel, client_factory=lambda: client, **_options(resolved, known)
+                resolved.target.host, tunnel=tunnel, client_factory=lambda: client, **options_of(resolved, known)
             )
+    except Misconfigured:
+        raise
     except TimeoutError as error:
         if limit.expired():
-            raise _late(resolved, stands) from None
+            raise late(resolved, stands) from None
         raise Unreachable(f"{resolved.place} does not answer: {show_line(str(error))}") from error
     except asyncssh.HostKeyNotVerifiable as error:
-        raise hostkeys.refusal(resolved, hostkeys.trusted(known, resolved), client.offered) from error
+        raise await _refused(resolved, known, client.offered) from error
     except asyncssh.PermissionDenied as error:
         raise await _denied(resolved) from error
     except asyncssh.Error as error:
-        raise _broken(resolved, error) from error
+        raise broken(resolved, error) from error
     except OSError as error:
-        raise _no_connection(resolved, error) from error
-    except ValueError as error:
-        raise ConfigError(f"{resolved.place}: {show_line(str(error))}", "look at its identity and options") from error
+        raise no_connection(resolved, error) from error
+    except asyncssh.KeyImportError as error:
+        raise AuthenticationFailed(
+            f"{resolved.place}: a key file cannot be used: {show_line(str(error))}",
+            "correct `identity:` (IdentityFile in the SSH configuration); it names a private key",
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        raise Misconfigured(f"{resolved.place}: {show_line(str(error))}", "look at its identity and options") from error
     peer = connection.get_extra_info("peername") or ("",)
     key = connection.get_server_host_key()
-    if key is None or not hostkeys.trusted(known, resolved, str(peer[0])).admits(key):
+    if key is None or not hostkeys.trusted(known, resolved, str(peer[0])).admits(key, client.authority):
         connection.abort()
-        raise hostkeys.refusal(resolved, hostkeys.trusted(known, resolved), key)
+        raise await _refused(resolved, known, key)
     return connection
 
 
-def _options(resolved: Resolved, known: asyncssh.SSHKnownHosts) -> dict[str, object]:
+async def _refused(resolved: Resolved, known: asyncssh.SSHKnownHosts, key: asyncssh.SSHKey | None) -> HostKeyRefused:
+    return await asyncio.to_thread(hostkeys.refusal, resolved, hostkeys.trusted(known, resolved), key)
+
+
+def options_of(resolved: Resolved, known: asyncssh.SSHKnownHosts) -> dict[str, object]:
     """Give asyncssh's options: nothing that the SSH configuration could use to weaken or redirect a session."""
     options = given(resolved.target)
     identity = resolved.target.identity
     if identity is not None:
-        path = identity.expanduser()
+        path = expanded(identity)
         options |= {"client_keys": [str(path)], "ignore_encrypted": True}
         if path.with_name(path.name + ".pub").is_file():
             options["agent_identities"] = [str(path.with_name(path.name + ".pub"))]
     return options | {
         "config": config_files(resolved.target),
-        "known_hosts": known,
+        "known_hosts": hostkeys.matcher(known, resolved),
         "server_host_key_algs": hostkeys.trusted(known, resolved).algorithms(),
         "kex_algs": NO_KEX,
         "encryption_algs": list(ciphers()),
@@ -153,7 +185,8 @@ async def shut(connection: asyncssh.SSHClientConnection) -> None:
         connection.abort()
 
 
-def _late(resolved: Resolved, stands: bool) -> TimedOut:
+def late(resolved: Resolved, stands: bool) -> TimedOut:
+    """Explain that the host, or its sshd, took too long."""
     if stands:
         return TimedOut(
             f"{resolved.place} took the connection, but did not let us in within {LOGIN:g} s",
@@ -164,8 +197,14 @@ def _late(resolved: Resolved, stands: bool) -> TimedOut:
     )
 
 
-def _no_connection(resolved: Resolved, error: OSError) -> HostError:
-    """Explain why there is no TCP connection."""
+def no_connection(resolved: Resolved, error: OSError) -> HostError:
+    """Explain why there is no TCP connection, or which key file kept it from being tried."""
+    if error.filename is not None:
+        file = show_line(str(error.filename))
+        return AuthenticationFailed(
+            f"{resolved.place}: the key file {file} cannot be read: {error.strerror}",
+            "put the private key there, or correct `identity:` (IdentityFile in the SSH configuration)",
+        )
     if isinstance(error, socket.gaierror):
         if resolved.target.address is None and resolved.host == resolved.target.name:
             cure = f"give {resolved.target.name} an address, or a Host entry in the SSH configuration"
@@ -186,7 +225,7 @@ def _no_connection(resolved: Resolved, error: OSError) -> HostError:
     return Unreachable(f"{resolved.place} cannot be reached: {why}", "check the route to it, and its address")
 
 
-def _broken(resolved: Resolved, error: asyncssh.Error) -> HostError:
+def broken(resolved: Resolved, error: asyncssh.Error) -> HostError:
     """Explain a failure between TCP and login."""
     reason = show_line(error.reason or type(error).__name__)
     if isinstance(error, asyncssh.KeyExchangeFailed):
@@ -225,7 +264,7 @@ def _key_files(resolved: Resolved) -> tuple[list[str], list[Path]]:
     """Give the key files that were tried, and those that need a passphrase."""
     named = [str(resolved.target.identity)] if resolved.target.identity else list(resolved.identities)
     usual = [str(path) for path in sorted(Path("~/.ssh").expanduser().glob("id_*")) if path.suffix == ""]
-    files = [Path(name).expanduser() for name in named or usual]
+    files = [expanded(name) for name in named or usual]
     locked = [path for path in files if _is_locked(path)]
     return [str(path) for path in files if path.is_file() and path not in locked], locked
 

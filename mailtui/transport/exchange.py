@@ -8,6 +8,7 @@ ended, keeps its memory bounded, and tells an orderly end (a farewell, so that o
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from queue import SimpleQueue
@@ -121,6 +122,8 @@ class Exchange:
             return Unreachable(f"the connection was lost: {show_line(str(self._failure))}")
         if not self.closed:
             return TimedOut(f"the login shell did not start /bin/sh in time{self._words(noise)}", _SHELL_CURE)
+        if _NO_PROCESS.search(self._errors) or _NO_PROCESS.search(noise):
+            return Unreachable(f"the host has no process to spare{self._words(noise)}", _PROCESS_CURE)
         return RestrictedShell(f"the login shell does not run /bin/sh for us{self._words(noise)}", _SHELL_CURE)
 
 
@@ -128,6 +131,14 @@ _SHELL_CURE: Final = (
     "give the login a normal shell (bash, dash, zsh, tcsh, fish, ash), without ForceCommand or a restricted shell"
 )
 
+_NO_PROCESS: Final = re.compile(
+    rb"fork: |(?:cannot|can't|unable to|failed to) fork|fork failed|resource temporarily unavailable|"
+    rb"no more processes|cannot allocate memory|could not create child process",
+    re.IGNORECASE,
+)
+"""What shells say of a host, or of a login, that is out of processes or memory: it passes."""
+
+_PROCESS_CURE: Final = "look at the host's load and memory, and at the login's limit of processes (ulimit -u)"
 
 _FLOOD_CURE: Final = "run the command on the host itself, and see what it prints"
 

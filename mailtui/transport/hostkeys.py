@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 import asyncssh
 
 from mailtui.errors import HostKeyRefused
-from mailtui.transport.target import HOST_KEYS, Resolved, config_files
+from mailtui.transport.target import HOST_KEYS, Resolved, config_files, expanded
 
 GLOBAL: Final = Path("/etc/ssh/ssh_known_hosts")
 
@@ -31,9 +32,13 @@ class Trusted:
     authorities: tuple[asyncssh.SSHKey, ...]
     revoked: tuple[asyncssh.SSHKey, ...]
 
-    def admits(self, key: asyncssh.SSHKey) -> bool:
-        """Tell whether a host that has shown this key may be talked to."""
-        return key not in self.revoked and (key in self.keys or bool(self.authorities))
+    def admits(self, key: asyncssh.SSHKey, authority: asyncssh.SSHKey | None = None) -> bool:
+        """Tell whether a host that has shown this key, bare or in a certificate of an authority, may be talked to."""
+        return key not in self.revoked and (key in self.keys or self.vouches(authority))
+
+    def vouches(self, authority: asyncssh.SSHKey | None) -> bool:
+        """Tell whether a certificate of this authority is one of the host's."""
+        return authority in self.authorities and authority not in self.revoked
 
     def algorithms(self) -> list[str]:
         """Give the host key algorithms to ask for: those of known keys first, so that a changed key is seen."""
@@ -56,27 +61,47 @@ def known_hosts(resolved: Resolved) -> asyncssh.SSHKnownHosts:
 
     Raises HostKeyRefused where the SSH configuration would switch the check off.
     """
-    named = resolved.user_known_hosts
-    if named is None or any(name.lower() in ("none", "/dev/null") for name in named):
+    if _is_off(resolved):
         raise HostKeyRefused(
             f"{resolved.place}: the SSH configuration says UserKnownHostsFile none, so any host key would do",
             "take that line out of the SSH configuration, or give the host a known_hosts file there",
         )
-    users = [Path(name).expanduser() for name in named or ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")]
-    files = [*(path.expanduser() for path in resolved.target.known_hosts), *users, GLOBAL, state_file()]
     found = asyncssh.SSHKnownHosts()
-    for path in dict.fromkeys(files):
+    for path in files_of(resolved):
         _load(found, path)
     for path in _revocation_lists(config_files(resolved.target)):
         _revoke(found, path)
     return found
 
 
+def _is_off(resolved: Resolved) -> bool:
+    named = resolved.user_known_hosts
+    return named is None or any(name.lower() in ("none", "/dev/null") for name in named)
+
+
+def files_of(resolved: Resolved) -> tuple[Path, ...]:
+    """Give the known_hosts files that count for a host, whether they are there or not."""
+    named = resolved.user_known_hosts or ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+    ours = map(expanded, resolved.target.known_hosts)
+    return tuple(dict.fromkeys([*ours, *map(expanded, named), GLOBAL, state_file()]))
+
+
+def holders(resolved: Resolved) -> tuple[Path, ...]:
+    """Give the known_hosts files that hold a key of this host."""
+    found = []
+    for path in files_of(resolved):
+        lines = asyncssh.SSHKnownHosts()
+        _load(lines, path)
+        if trusted(lines, resolved).keys:
+            found.append(path)
+    return tuple(found)
+
+
 def _revocation_lists(configs: list[Path], depth: int = 0) -> Iterator[Path]:
     """Find the RevokedHostKeys files, which asyncssh overlooks; whatever Host they stand under, they count."""
     for config in configs if depth < 8 else ():
         for keyword, value in _KEYWORD.findall(config.read_text(encoding="utf-8", errors="replace")):
-            paths = [Path(word.strip('"')).expanduser() for word in value.split()]
+            paths = [expanded(word.strip('"')) for word in value.split()]
             if keyword.lower() == "revokedhostkeys":
                 yield from (path for path in paths if path.name.lower() != "none")
             else:
@@ -131,6 +156,19 @@ def trusted(known: asyncssh.SSHKnownHosts, resolved: Resolved, address: str = ""
     return Trusted(tuple(keys), tuple(authorities), tuple(revoked))
 
 
+Matched = tuple[tuple[asyncssh.SSHKey, ...], ...]
+
+
+def matcher(known: asyncssh.SSHKnownHosts, resolved: Resolved) -> Callable[[str, str, int | None], Matched]:
+    """Give asyncssh the host's own keys and what is revoked; no authority, so that it asks us about each."""
+
+    def match(host: str, address: str, port: int | None) -> Matched:
+        found = trusted(known, resolved, address)
+        return found.keys, (), found.revoked, (), (), (), ()
+
+    return match
+
+
 def fingerprint(key: asyncssh.SSHKey) -> str:
     """Give a key's fingerprint as OpenSSH writes it."""
     return key.get_fingerprint("sha256")
@@ -138,7 +176,7 @@ def fingerprint(key: asyncssh.SSHKey) -> str:
 
 def refusal(resolved: Resolved, known: Trusted, offered: asyncssh.SSHKey | None) -> HostKeyRefused:
     """Explain why a host's key is not accepted, with both fingerprints and what to do."""
-    name = resolved.target.name
+    name = resolved.target.behind or resolved.target.name
     shown = "" if offered is None else fingerprint(offered)
     kind = "a key" if offered is None else offered.get_algorithm()
     have = tuple(dict.fromkeys(fingerprint(key) for key in known.keys))
@@ -154,7 +192,7 @@ def refusal(resolved: Resolved, known: Trusted, offered: asyncssh.SSHKey | None)
     if have:
         return HostKeyRefused(
             f"{resolved.place}: the host key has changed; it shows {kind} {shown}, known is {', '.join(have)}",
-            f"if the host was really given a new key: ssh-keygen -R '{resolved.known_as}', then {trust}",
+            f"if the host was really given a new key: {_forget(resolved)}{trust}",
             offered=shown,
             known=have,
         )
@@ -168,4 +206,12 @@ def refusal(resolved: Resolved, known: Trusted, offered: asyncssh.SSHKey | None)
         f"{resolved.place}: the host key is not known; it shows {kind} {shown}",
         f"compare it on the host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then: {trust}",
         offered=shown,
+    )
+
+
+def _forget(resolved: Resolved) -> str:
+    """Give the commands that take the old key out of each file that holds it; our own file `hosts trust` rewrites."""
+    files = [path for path in holders(resolved) if path != state_file()]
+    return "".join(
+        f"ssh-keygen -f {shlex.quote(str(path))} -R {shlex.quote(resolved.known_as)}, then " for path in files
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -33,9 +34,10 @@ class Writer(Protocol):
 class Socket:
     """Implements the contract's `ByteStream`."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, closed: Callable[[], None] = lambda: None) -> None:
         self._reader = reader
         self._writer = writer
+        self._closed: Callable[[], None] | None = closed
 
     async def read(self, limit: int) -> bytes:
         """Read up to `limit` bytes; b"" at the end."""
@@ -49,6 +51,11 @@ class Socket:
     async def close(self) -> None:
         """Close the connection."""
         self._writer.close()
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(2):
-                await self._writer.wait_closed()
+        try:
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(2):
+                    await self._writer.wait_closed()
+        finally:
+            closed, self._closed = self._closed, None
+            if closed is not None:
+                closed()

@@ -140,7 +140,7 @@ class SshTransport:
     ) -> SshTransport:
         """Connect to a host and log in.
 
-        Raises Unreachable, TimedOut, AuthenticationFailed, HostKeyRefused, NeedsInput, ConfigError.
+        Raises Unreachable, Misconfigured, TimedOut, AuthenticationFailed, HostKeyRefused, NeedsInput.
         """
         transport = cls(target, gate=gate, clock=clock, silence=silence)
         await transport._open()
@@ -154,7 +154,9 @@ class SshTransport:
             stack.push_async_callback(shut, self._connection)
             self._stack = stack.pop_all()
         self._socket = self._connection.get_extra_info("socket")
-        self.link.probe = self._received
+        if tunnel is None:
+            # else it would tell of the jump host, whose keepalives come though this host is silent
+            self.link.probe = self._received
         self.link.heard()
 
     def _received(self) -> float | None:
@@ -279,6 +281,21 @@ class SshTransport:
 
     async def open_stream(self, host: str, port: int) -> ByteStream:
         """Open a TCP connection from the host to somewhere."""
+        try:
+            async with asyncio.timeout(_OPEN):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise TimedOut(f"{self.place}: all {CHANNELS} channels of the connection are in use") from None
+        connected = False
+        try:
+            reader, writer = await self._tcp(host, port)
+            connected = True
+        finally:
+            if not connected:
+                self._slots.release()
+        return Socket(reader, writer, self._slots.release)
+
+    async def _tcp(self, host: str, port: int) -> tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]:
         if self._connection is None or self.lost.is_set():
             raise self._gone()
         try:
@@ -295,7 +312,7 @@ class SshTransport:
             raise Unreachable(f"{self.place} cannot reach port {port}: {show_line(error.reason)}") from error
         except (asyncssh.Error, OSError) as error:
             raise Unreachable(f"{self.place}: {show_line(str(error))}") from error
-        return Socket(reader, writer)
+        return reader, writer
 
     async def close(self) -> None:
         """Close the connection and everything that runs over it."""

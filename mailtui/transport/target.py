@@ -11,7 +11,7 @@ from typing import Final
 
 import asyncssh
 
-from mailtui.errors import ConfigError
+from mailtui.errors import Misconfigured
 from mailtui.text import show_line
 
 USER_CONFIG: Final = (Path("~/.ssh/config"),)
@@ -64,6 +64,8 @@ class Target:
     """Hosts to go through, as in ProxyJump; "none": go straight."""
     config: tuple[Path, ...] = USER_CONFIG
     """SSH configuration files."""
+    behind: str = ""
+    """The configured host that this one is on the way to; none for a configured host itself."""
 
     @property
     def host(self) -> str:
@@ -101,13 +103,26 @@ class Resolved:
 
 def config_files(target: Target) -> list[Path]:
     """Give the SSH configuration files that exist."""
-    return [path for path in (file.expanduser() for file in target.config) if path.is_file()]
+    return [path for path in (expanded(file) for file in target.config) if path.is_file()]
+
+
+def expanded(path: Path | str) -> Path:
+    """Put a home directory in the place of `~` or `~user`.
+
+    Raises Misconfigured for a user who is not known.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise Misconfigured(
+            f"{show_line(str(path))} is in the home of nobody known here", "write the whole path"
+        ) from error
 
 
 async def resolve(target: Target) -> Resolved:
     """Ask the SSH configuration about a target.
 
-    Raises ConfigError where the configuration cannot be read.
+    Raises Misconfigured where the configuration cannot be read.
     """
     try:
         options = await asyncssh.SSHClientConnectionOptions.construct(
@@ -120,13 +135,13 @@ async def resolve(target: Target) -> Resolved:
         identities = options.config.get("IdentityFile", ())
         jump = target.jump or options.config.get("ProxyJump")
         alias = options.host_key_alias or options.host
-    except (asyncssh.ConfigParseError, OSError, ValueError) as error:
-        raise ConfigError(
+    except (asyncssh.ConfigParseError, OSError, RuntimeError, ValueError) as error:
+        raise Misconfigured(
             f"the SSH configuration for {target.name} cannot be used: {show_line(str(error))}",
             "run `ssh -G` on the host's name, and correct what it reports",
         ) from error
     if not 1 <= options.port <= 65535:
-        raise ConfigError(
+        raise Misconfigured(
             f"the SSH configuration gives {target.name} the port {options.port}", "a port is a number from 1 to 65535"
         )
     named = tuple(hosts) if isinstance(hosts, (list, tuple)) else ()
@@ -153,18 +168,28 @@ def given(target: Target) -> dict[str, object]:
 
 
 def hops(jump: str, target: Target) -> tuple[Target, ...]:
-    """Read a ProxyJump value; raises ConfigError for a bad one."""
+    """Read a ProxyJump value; raises Misconfigured for a bad one."""
     if jump.lower() == "none":
         return ()
     found: list[Target] = []
     for hop in jump.split(","):
         match = re.fullmatch(r"(?:ssh://)?(?:([^@\s]+)@)?(\[[^\]\s]+\]|[^:@\s]+)(?::(\d+))?/?", hop.strip())
         if match is None:
-            raise ConfigError(f"{show_line(hop)} is no jump host", "write it as user@host:port")
+            raise Misconfigured(
+                f"{target.name}: {show_line(hop)} is no jump host",
+                "write it as user@host:port (`jump:`, or ProxyJump in the SSH configuration)",
+            )
         user, host, port = match.groups()
         host = host.strip("[]")
         hop_target = replace(
-            target, name=host, address=None, port=int(port) if port else None, user=user, identity=None, jump="none"
+            target,
+            name=host,
+            address=None,
+            port=int(port) if port else None,
+            user=user,
+            identity=None,
+            jump="none",
+            behind=target.name,
         )
         found.append(hop_target)
     return tuple(found)

@@ -47,7 +47,7 @@ def queue(request: pytest.FixtureRequest, lab: Lab) -> Any:
         "root:smmsp",
     )
     lab.put(host, f"{place}/df{SPOILT}", b"twelve bytes", "640", "root:smmsp")
-    lab.exec(host, f"touch -d '-1 hour' {place}/df{ORPHAN}")
+    lab.exec(host, f"touch -d '-2 hours' {place}/df{ORPHAN}")
     files, (found,) = still(lab, host, f"{host}-root")
     return host, files, found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from mailtui.app import Console, ConsoleOptions
 from mailtui.keys import KEYS, Scope, spelled
-from mailtui.model import LinkState, QueueListing
+from mailtui.model import Identity, LinkState, Message, QueueListing, QueueRow
 from mailtui.panes.hosts import HostsPane
+from mailtui.panes.log import LogPane
 from mailtui.panes.pane import seen
 from mailtui.screens.evidence import EvidenceScreen
 from mailtui.screens.groups import GroupsScreen
@@ -23,6 +26,7 @@ from mailtui.screens.host import HostScreen
 from mailtui.screens.message import MessageScreen
 from mailtui.screens.overview import OverviewScreen
 from mailtui.store import Heard, LinkChanged, LogRead, QueueRead
+from mailtui.widgets.filter_bar import FilterBar
 from mailtui.widgets.virtual_table import VirtualTable
 from tests.pilot import world
 
@@ -120,7 +124,9 @@ async def test_the_cursor_stays_with_its_message_over_a_refresh_sort_and_filter(
 
 async def test_a_fault_in_a_filter_is_shown_and_the_list_stays() -> None:
     async with console() as (app, pilot):
-        await press(pilot, "enter", "slash", *"age>soon")
+        await press(pilot, "enter", "slash", *"refused")
+        await until(pilot, lambda: "shown of 240" in screen_text(app))
+        await press(pilot, *" age>soon")
         await until(pilot, lambda: "duration" in screen_text(app))
         assert "shown of 240" in screen_text(app), "the last good filter stays"
 
@@ -130,14 +136,189 @@ async def test_groups_lead_to_their_messages() -> None:
         await press(pilot, "enter", "b")
         assert isinstance(app.screen, GroupsScreen)
         text = screen_text(app)
-        assert "by reason" in text
+        assert "by reason: 6 groups" in text
+        assert " REASON " in text
         assert "Connection refused" in text
+        assert "(lost)" in text
+        assert "450 4.2.0 <...>: Recipient" in text
         await press(pilot, "b")
-        assert "by domain" in screen_text(app)
+        assert "by domain: 11 groups" in screen_text(app)
+        assert " DOMAIN " in screen_text(app)
         await press(pilot, "enter")
         assert isinstance(app.screen, HostScreen)
         await until(pilot, lambda: "shown of 240" in screen_text(app))
         assert 'domain="dest' in screen_text(app)
+        await press(pilot, "slash")
+        assert app.screen.query_one("#queue-filter Input", Input).value == app.screen.queue.filter_text
+        await press(pilot, *" age>9d", "enter")
+        await until(pilot, lambda: "0 shown of 240" in screen_text(app))
+
+
+class Gate:
+    """Stands before every decoding of a message, shut or open, and counts who came."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.passing = threading.Event()
+        self.came = 0
+        read = world.Formats.message
+
+        def message(formats: world.Formats, host: str, identity: Identity | None, row: QueueRow) -> Message:
+            self.came += 1
+            self.passing.wait(60)
+            return read(formats, host, identity, row)
+
+        monkeypatch.setattr(world.Formats, "message", message)
+
+
+async def test_a_filter_is_finished_though_the_queue_changes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    async with console(size=(160, 36)) as (app, pilot):
+        await press(pilot, "enter")
+        assert isinstance(app.screen, HostScreen)
+        pane = app.screen.queue
+        pane.set_filter("subject:Invoice")
+        await until(pilot, lambda: gate.came > 0)
+        await until(pilot, lambda: "240 messages · filtering ..." in screen_text(app))
+        assert "/subject" not in screen_text(app), "the old rows do not bear the new filter's words"
+        for count in (238, 236, 234):
+            app.store.apply(QueueRead("mx3", world.NOW, QueueListing(world.NOW, True, (), world.rows("mx3", count))))
+            await until(pilot, lambda: not pane._waiting)
+        assert gate.came == 1, "one search at a time"
+        gate.passing.set()
+        await until(pilot, lambda: "234 messages · /subject:Invoice" in screen_text(app))
+
+
+async def test_a_search_that_is_wanted_no_more_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    async with console() as (app, pilot):
+        await press(pilot, "enter")
+        assert isinstance(app.screen, HostScreen)
+        pane = app.screen.queue
+        pane.set_filter("subject:Invoice")
+        await until(pilot, lambda: gate.came > 0)
+        await pilot.press("escape")
+        gate.passing.set()
+        await settle(pilot)
+        assert isinstance(app.screen, HostScreen)
+        await until(pilot, lambda: "1 Queue: 240 messages" in screen_text(app))
+        assert "filtering" not in screen_text(app)
+        assert gate.came == 1, "its thread went on"
+
+
+async def test_only_rows_that_changed_are_filtered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    gate.passing.set()
+    async with console(size=(160, 36)) as (app, pilot):
+        await press(pilot, "enter", "slash", *"subject:Invoice", "enter")
+        await until(pilot, lambda: "240 messages · /subject:Invoice" in screen_text(app))
+        before = gate.came
+        row = world.rows("mx3", 241)[-1]
+        app.store.apply(QueueRead("mx3", world.NOW, QueueListing(world.NOW, True, (), (row,), (), partial=True)))
+        await until(pilot, lambda: "241 messages · /subject:Invoice" in screen_text(app))
+        assert gate.came == before + 1
+
+
+async def test_a_field_name_being_typed_does_not_empty_the_list() -> None:
+    async with console() as (app, pilot):
+        await press(pilot, "enter", "slash")
+        assert isinstance(app.screen, HostScreen)
+        pane = app.screen.queue
+        bar = pane.query_one(FilterBar)
+        for key in "age>":
+            await press(pilot, key)
+            await until(pilot, lambda: bar._quiet is None)
+            await settle(pilot)
+            assert len(pane.table.source) == 240, bar.text
+        await press(pilot, *"1h")
+        await until(pilot, lambda: "/age>1h" in screen_text(app))
+        await press(pilot, *["backspace"] * 3, "enter")
+        await until(pilot, lambda: pane.filter_text == "age")
+        await until(pilot, lambda: "no message matches" in screen_text(app))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_sorting_goes_through_the_columns_on_show_from_the_top(size: tuple[int, int]) -> None:
+    async with console(size=size) as (app, pilot):
+        await press(pilot, "enter", "z")
+        assert isinstance(app.screen, HostScreen)
+        table = app.screen.queue.table
+        shown = [column.id for column in table.shown_columns]
+        seen_by = set()
+        for _ in shown:
+            await press(pilot, "s")
+            assert table.sort is not None
+            seen_by.add(table.sort[0])
+            heading = next(line for line in screen_text(app).split("\n") if "REASON" in line)
+            assert heading.count("▲") + heading.count("▼") == 1, table.sort
+            assert all(column.title in heading for column in table.shown_columns)
+            assert table.cursor_index == 0, "nobody moved the cursor"
+        assert seen_by == set(shown)
+
+
+async def test_a_host_that_was_never_read_says_so_and_why() -> None:
+    async with console() as (app, pilot):
+        app.open_host("mx7")
+        await settle(pilot)
+        text = screen_text(app)
+        assert "1 Queue: NOT READ · no route to host" in text
+        assert "2 Log: NOT READ · no route to host" in text
+        assert "0 messages" not in text
+        assert "following" not in text
+        assert text.count("is the VPN up?") >= 2
+        await press(pilot, "b")
+        assert "Queue NOT READ · no route to host" in screen_text(app)
+
+
+async def test_the_log_of_a_silent_link_is_stale() -> None:
+    async with console() as (app, pilot):
+        await press(pilot, "enter")
+        pane = app.screen.query_one(LogPane)
+        app.store.apply(Heard("mx3", world.NOW - 40, 0.01))
+        await until(pilot, lambda: "2 Log: STALE 40s · since 14:00" in screen_text(app))
+        assert pane.has_class("-stale")
+        app.store.apply(Heard("mx3", world.NOW, 0.01))
+        await until(pilot, lambda: "2 Log: following · since 14:00" in screen_text(app))
+        assert not pane.has_class("-stale")
+
+
+@pytest.mark.parametrize(("key", "title"), [("enter", "Message 6AM"), ("b", "Queue by reason")])
+async def test_screens_above_the_host_tell_of_a_silent_link_too(key: str, title: str) -> None:
+    async with console(size=(160, 36)) as (app, pilot):
+        await press(pilot, "enter", key)
+        app.store.apply(Heard("mx3", world.NOW - 40, 0.01))
+        await until(pilot, lambda: any(title in line and "STALE 40s" in line for line in screen_text(app).split("\n")))
+
+
+async def test_a_message_says_why_its_headers_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = world.Formats.message
+    monkeypatch.setattr(world.Formats, "message", lambda *args: replace(read(*args), headers=()))
+    async with console(size=(160, 60)) as (app, pilot):
+        await press(pilot, "enter", "enter")
+        await until(pilot, lambda: "could not be read: " in screen_text(app))
+
+
+async def test_headers_that_were_read_stay_while_the_message_is_tried_again() -> None:
+    async with console(size=(160, 60)) as (app, pilot):
+        await press(pilot, "enter", "enter")
+        screen = app.screen
+        assert isinstance(screen, MessageScreen)
+        screen.show_message(replace(screen.message, headers=((b"X-Read", b"yes"),)))
+        rows = [row._replace(attempts=77, last_attempt_at=world.NOW - 1) for row in world.rows("mx3", 240)]
+        app.store.apply(QueueRead("mx3", world.NOW, QueueListing(world.NOW, True, (), tuple(rows))))
+        await until(pilot, lambda: "77, last 1s ago" in screen_text(app))
+        assert "X-Read" in screen_text(app)
+
+
+async def test_the_id_of_a_message_is_copied() -> None:
+    async with console() as (app, pilot):
+        await press(pilot, "enter", "enter")
+        screen = app.screen
+        assert isinstance(screen, MessageScreen)
+        for pane in ("envelope", "message-log"):
+            app.copy_to_clipboard("")
+            await press(pilot, "y")
+            assert app.clipboard == screen.message.id, pane
+            await press(pilot, "tab")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -190,6 +371,32 @@ async def test_a_log_filter_keeps_matching_lines_also_new_ones() -> None:
         await until(pilot, lambda: "76 of 304 lines" in screen_text(app))
         await press(pilot, "escape")
         assert "following" in screen_text(app)
+        await press(pilot, "slash", *"nosuchword", "enter")
+        await until(pilot, lambda: "no line matches; Esc clears" in screen_text(app))
+
+
+async def test_the_lines_of_a_message_replace_a_filter_until_escape() -> None:
+    async with console(size=(160, 36)) as (app, pilot):
+        await press(pilot, "enter", "2", "slash", *"Sent", "enter")
+        await until(pilot, lambda: "75 of 300 lines" in screen_text(app))
+        await press(pilot, "enter", "enter")
+        await until(pilot, lambda: '/id="6AM00000000296"' in screen_text(app))
+        field = app.screen.query_one("#log-filter Input", Input)
+        assert field.value == 'id="6AM00000000296"'
+        await press(pilot, "escape")
+        await until(pilot, lambda: "75 of 300 lines" in screen_text(app))
+        assert field.value == "Sent"
+        await press(pilot, "escape")
+        await until(pilot, lambda: "/Sent" not in screen_text(app))
+
+
+async def test_a_line_is_whole_while_wrapped() -> None:
+    async with console() as (app, pilot):
+        await press(pilot, "enter", "2", "z")
+        assert "SENT" in screen_text(app)
+        assert "sm-mta 6AM" in screen_text(app)
+        await press(pilot, "w")
+        assert "cipher=TLS_AES_256_GCM_SHA384" in screen_text(app)
 
 
 async def test_changes_come_from_tasks_that_know_nothing_of_the_app() -> None:

@@ -127,18 +127,18 @@ def _groups_and_panes(walk: Walk) -> None:
     terminal.press("2g", "paused")
     walk.look("toast of a line", terminal.press("\r", "longer"))
     terminal.press("y", "clipboard")
-    terminal.press(ESCAPE, lambda text: "2 Log: /" not in text)
+    terminal.press(ESCAPE, lambda text: "/id=" not in text)
 
 
 def _dialogs(walk: Walk) -> None:
     terminal = walk.terminal
-    terminal.press("1z", lambda text: "2 Log" not in text and "Group by" in text)
-    terminal.press("/", lambda text: "Group by" not in text)
+    terminal.press("1z", lambda text: "2 Log" not in text and "Group" in text)
+    terminal.press("/", lambda text: "Group" not in text)
     walk.look("fault of a filter", terminal.press("age>soon[/bold]", "age is a duration"))
     terminal.press(ESCAPE, lambda text: "soon" not in text)
     walk.look("pasted filter", terminal.press(PASTED, "re<07>ason"))
     terminal.press(ESCAPE, lambda text: "ason<" not in text)
-    terminal.press(ESCAPE, "Group by")
+    terminal.press(ESCAPE, "Group")
     terminal.press("z", "2 Log")
     terminal.press("?", "search keys")
     walk.look("help", terminal.press("[/bold]", "[/bold]"))
@@ -191,11 +191,15 @@ def test_without_show_the_barrier_stops_everything(tmp_path: Path) -> None:
 
 def test_without_both_the_payloads_are_found(tmp_path: Path) -> None:
     terminal = Terminal("tests.pilot.hostile_app", str(tmp_path / "report.json"), "no-show", "no-barrier")
+
+    def all_kinds(_: str) -> bool:
+        return {found.kind for found in foreign(bytes(terminal.output))} >= {"csi", "string", "control"}
+
     try:
         terminal.until(lambda _: b"\x1b[77;88H" in terminal.output)
+        terminal.press("\r", all_kinds)  # the overview cuts the longer ones, a host's log does not
     finally:
         terminal.close()
-    assert {found.kind for found in foreign(bytes(terminal.output))} >= {"csi", "string", "control"}
 
 
 @pytest.mark.parametrize("name", [name for name, data in PAYLOADS.items() if show_line(data).encode() != data])

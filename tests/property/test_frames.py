@@ -165,6 +165,11 @@ def test_noise_is_bounded() -> None:
     assert len(parser.noise) == frames.NOISE
 
 
+def test_noise_is_bounded_where_all_is_collected_at_once() -> None:
+    found = frames.collect(b"noise " * 100_000 + SIGN + b" @begin 1\n" + SIGN + b" @end 0\n", MARK)
+    assert (len(found.noise), found.status) == (frames.NOISE, 0)
+
+
 @pytest.mark.parametrize("data", [b"", b"a", b"a\n", b"a\n\n", b"\n"])
 def test_data_keeps_its_newlines(data: bytes) -> None:
     sent = frames.program(b":", MARK, data)

@@ -1,6 +1,7 @@
 """The command line as such: words, common options, refusals, exit codes, streams."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,9 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from mailtui import query
 from mailtui.app import ConsoleOptions
-from mailtui.cli import command_at, commands, main, options
-from mailtui.cli.run import report_first
+from mailtui.cli import command_at, commands, filters, main, options
+from mailtui.cli.run import report_first, verb_of
 from mailtui.config import COMMAND_WORDS, Host
 from mailtui.errors import AuthenticationFailed, HostKeyRefused, NoMta, Refused, Unreachable, UsageError
 from tests.unit.cli_world import Run, World, message, run, valid, world
@@ -65,6 +67,7 @@ def test_every_built_command_has_help(command: str, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize("words", [[word] for word in commands.UNBUILT if word != "check"] + [
     ["undo", "list", "mx1"], ["queue", "retry", "mx1", "--yes"], ["-o", "json", "queue", "reasons"],
     ["hosts", "import", "--ssh-config"], ["logs", "summary", "mx1"], ["config", "schema"],
+    ["-o", "json", "logs", "summary", "mx1"], ["logs", "--json", "-C", "x", "-qv", "summary", "mx1", "--mail", "a@b"],
 ])  # fmt: skip
 def test_what_is_not_built_says_so_in_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
@@ -74,8 +77,92 @@ def test_what_is_not_built_says_so_in_one_line(words: list[str], capsys: pytest.
     assert "not built yet" in err
 
 
+@pytest.mark.parametrize("words", [
+    ["queue", "list", "reasons"], ["logs", "-n", "5", "summary", "mx1"], ["stats", "trace"], ["hosts", "test", "import"],
+])  # fmt: skip
+def test_what_is_not_built_is_never_advised_as_a_host(run: Run, words: list[str]) -> None:
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert "not built yet" in err
+    assert "ssh alias" not in err
+
+
+def test_a_word_behind_an_option_of_its_own_is_no_verb(run: Run, world: World) -> None:
+    world.logs = {"mx1": b"x a summary\nx b\n"}
+    assert run("logs", "--where", "summary", "mx1", "-q")[:2] == (0, "a summary\n")
+    assert verb_of(["-o", "json", "-Cx", "summary"]) == "summary"
+    assert verb_of(["--where", "summary"]) == ""
+    assert verb_of(["-f", "summary"]) == ""
+    assert verb_of([]) == ""
+
+
 def test_check_that_is_not_built_is_unknown_to_nagios() -> None:
     assert main(["check", "queue", "mx1", "-w", "1", "-c", "2"]) == 3
+
+
+def test_refusals_name_the_verb(run: Run) -> None:
+    for words, told in (
+        (["queue", "count", "mx1", "--bogus"], "mailtui queue count: unrecognized arguments: --bogus\n"),
+        (["hosts", "list", "extra"], "mailtui hosts list: unrecognized arguments: extra\n"),
+        (["stats", "mx1", "--bogus"], "mailtui stats: unrecognized arguments: --bogus\n"),
+        (["queue", "show", "mx1", "x", "--body"], "mailtui: queue show --body: not built yet: comes with the journal"),
+    ):
+        code, out, err = run(*words)
+        assert (code, out) == (2, "")
+        assert err.startswith(told)
+
+
+VERBS = [
+    [command] for command in commands.COMMANDS if command not in commands.UNBUILT_VERBS or command == "logs"
+] + [
+    [family, verb]
+    for family, (_, verbs, _) in commands.COMMANDS.items()
+    for verb in verbs.split("|")
+    if verb.islower() and verb
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_the_help_of_every_verb_ends_with_examples_that_can_be_read(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["help", *words]) == 0
+    text = capsys.readouterr().out
+    ours = text.partition("never ask anything\n")[2]
+    assert max(map(len, ours.splitlines())) <= 80
+    lines = text.rpartition("\nexamples:\n")[2].splitlines()
+    assert 1 <= len(lines) <= 2
+    for line in lines:
+        program, *rest = shlex.split(line.replace("SHA256:...", "SHA256:x"))
+        assert program == "mailtui"
+        at = command_at(rest)
+        command = rest[at] if at is not None and rest[at] in commands.COMMANDS else "open"
+        args = options.parse(command, [word for place, word in enumerate(rest) if place != at or command == "open"])
+        assert args.run
+        if getattr(args, "where", None):
+            query.parse(args.where, "log" if command == "logs" else "queue")
+
+
+def test_help_tells_every_field_of_the_filter_language() -> None:
+    for told, kind in ((filters.QUEUE, "queue"), (filters.LOG, "log")):
+        with pytest.raises(query.FilterError) as refused:
+            query.parse("zzzzzzzz:x", kind)
+        fields = refused.value.cure.removeprefix("fields are ").partition(";")[0]
+        assert told.replace("fields:", "").split() == fields.split(", ")
+
+
+def test_verbs_stand_before_the_common_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["queue", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.index("the messages themselves") < text.index("common options")
+
+
+def test_defaults_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in (
+        (["queue", "list"], "(-age: the oldest first)"), (["sudoers"], "(list,read,logs)"), (["logs"], "(now)"),
+    ):  # fmt: skip
+        assert main([*words, "--help"]) == 0
+        assert told in " ".join(capsys.readouterr().out.split())
 
 
 def test_common_options_stand_before_or_behind_the_command() -> None:
@@ -114,6 +201,15 @@ def test_common_options_stand_before_or_behind_the_command() -> None:
         ["logs", "mx1", "-f", "-o", "json"],
         ["logs", "mx1", "-f", "--grep", "x"],
         ["-C", "/nonexistent", "hosts", "list"],
+        ["-C", "", "hosts", "list"],
+        ["-C", "~nosuchuser/x", "hosts", "list"],
+        ["--theme", "nope"],
+        ["--theme", ""],
+        ["demo", "--theme", "nope"],
+        ["doctor", "--bundle", ""],
+        ["stats", "mx1", "--history", ""],
+        ["queue", "list", ""],
+        ["queue", "list", "@none"],
         ["mx1"],
         ["demo"],
     ],
@@ -133,11 +229,10 @@ def test_wrong_words_are_refused_before_any_host_is_asked(run: Run, world: World
 def test_a_queue_id_that_none_can_be_is_refused_before_ssh(run: Run, world: World, text: str) -> None:
     for words in (["queue", "show", "mx1", text], ["logs", "mx1", f"--id={text}"]):
         code, out, err = run(*words)
-        if not (text == "" and words[0] == "logs"):
-            assert code == 2
-            assert out == ""
-            assert "\x1b" not in err
-            assert world.opened == []
+        assert code == 2
+        assert out == ""
+        assert "\x1b" not in err
+        assert world.opened == []
 
 
 def test_an_argument_with_escapes_is_shown_harmless(run: Run) -> None:
@@ -285,11 +380,23 @@ def test_a_reader_that_leaves_in_the_middle_of_much_is_no_error(run: Run, world:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here: a full disk is NOT tested")
-@pytest.mark.parametrize("words", ["version", "--help", "version -o json", "config path"])
+@pytest.mark.parametrize(
+    "words", ["version", "--help", "version -o json", "config path", "queue --help", "hosts list --names"]
+)
 def test_a_full_disk_is_said_in_a_line(world: World, words: str) -> None:
     command = f"{sys.executable} -m mailtui {words} >/dev/full"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, "mailtui: standard output: No space left on device\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here: a full disk is NOT tested")
+@pytest.mark.parametrize(
+    ("words", "code"), [("config check", 0), ("-C /nonexistent hosts list", 2), ("queue lst", 2), ("nope nope", 2)]
+)
+def test_a_full_disk_behind_stderr_changes_no_exit_code(world: World, words: str, code: int) -> None:
+    command = f"{sys.executable} -m mailtui {words} 2>/dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -383,11 +490,75 @@ def test_words_that_are_no_command_are_hosts(run: Run, console: list[tuple[list[
     assert len(console.pop()[0]) == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (["queu", "list", "mx1"], "mailtui queue"),
+        (["queu", "list", "mx1", "--where", "x"], "mailtui queue"),
+        (["queu"], "mailtui queue"),
+        (["hlep"], "mailtui help"),
+        (["frobnicate", "mx1"], "mailtui --help"),
+        (["mx9", "mx1"], "mailtui mx"),
+    ],
+)
+def test_a_command_mistyped_is_no_host(
+    run: Run, console: list[tuple[list[Host], ConsoleOptions]], words: list[str], cure: str
+) -> None:
+    code, out, err = run(*words)
+    assert (code, out, console) == (2, "", [])
+    assert f"{words[0]} is no command, and no host, group or @tag is called so" in err
+    assert cure in err
+
+
+def test_a_command_mistyped_is_told_without_a_configuration(run: Run) -> None:
+    assert "did you mean `mailtui queue`?" in run("-C", "/nonexistent", "queu", "list")[2]
+    assert "named by -C" in run("-C", "/nonexistent", "hosts", "list")[2]
+    assert "needs a terminal" in run("-C", "/nonexistent", "frobnicate", "x")[2]
+
+
+def test_a_host_that_resembles_a_command_is_a_host(
+    run: Run, console: list[tuple[list[Host], ConsoleOptions]], tmp_path: Path
+) -> None:
+    file = tmp_path / "hosts.yaml"
+    file.write_text("version: 1\nhosts: {queues: {}}\ngroups: {statsy: [queues]}\n")
+    for word in ("queues", "statsy"):
+        assert run("-C", str(file), word)[0] == 0
+        assert [host.name for host in console.pop()[0]] == ["queues"]
+
+
+def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help"]) == 0
+    assert capsys.readouterr().out == f"{commands.overview()}\n"
+    assert main(["help", "no-such"]) == 0
+    assert capsys.readouterr().out == f"{commands.overview()}\n"
+    assert main(["help", "queue", "count"]) == 0
+    assert capsys.readouterr().out.startswith("usage: mailtui queue count ")
+
+
+def test_a_theme_that_is_none_is_refused_before_the_console_opens(
+    run: Run, console: list[tuple[list[Host], ConsoleOptions]]
+) -> None:
+    code, out, err = run("--theme", "mailtui-lihgt", "mx1")
+    assert (code, out, console) == (2, "", [])
+    assert "did you mean mailtui-light?" in err
+    assert "mailtui-dark" in run("--theme", "nope")[2]
+    assert run("--theme", "nord")[0] == 0
+
+
 def test_the_consoles_options(run: Run, console: list[tuple[list[Host], ConsoleOptions]]) -> None:
     assert run("--read-only", "--theme", "mailtui-light", "--ascii", "--no-mouse", "mx1")[0] == 0
     hosts, options = console.pop()
     assert [host.mode for host in hosts] == ["read-only"]
     assert (options.theme, options.ascii, options.mouse, options.read_only) == ("mailtui-light", True, False, True)
+
+
+def test_a_locale_without_utf8_draws_ascii(
+    run: Run, console: list[tuple[list[Host], ConsoleOptions]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for encoding, only in (("ANSI_X3.4-1968", True), ("ISO-8859-1", True), ("UTF-8", False), ("utf8", False)):
+        monkeypatch.setattr("locale.getencoding", lambda encoding=encoding: encoding)
+        assert run("mx1")[0] == 0
+        assert console[-1][1].ascii is only, encoding
 
 
 def test_a_terminal_that_cannot_draw(

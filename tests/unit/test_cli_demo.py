@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mailtui.cli import main
+from mailtui.query import literal
 from tests.unit.cli_world import valid
 
 MESSAGES = 60
@@ -103,6 +104,27 @@ def test_logs_of_several_hosts_come_in_order(config: Path) -> None:
     times = [datetime.fromisoformat(record["at"]) for record in found if record["at"] is not None]
     assert times == sorted(times)
     assert {record["host"] for record in found} <= set(HOSTS)
+
+
+def test_the_newest_lines_over_rotated_logs_are_without_a_hole(config: Path) -> None:
+    log = next(config.parent.glob("*/mx2/var/log/mail.log"))
+    log.with_name("mail.log.2.gz").touch()  # its time says that it is the newest
+    for words in ((), ("--grep", "stat=Sent")):
+        everything = answer(config, "log", "logs", "mx2", "-n", "100000", *words)["records"]
+        assert len({record["file"] for record in everything}) == 3
+        times = [record["at"] for record in everything]
+        assert times == sorted(times)
+        for last in (7, len(everything) - 40):
+            assert answer(config, "log", "logs", "mx2", "-n", str(last), *words)["records"] == everything[-last:]
+
+
+def test_where_takes_what_groups_show(config: Path) -> None:
+    for by, field in (("auth", "auth"), ("reason", "reason"), ("sender", "from"), ("domain", "domain")):
+        groups = answer(config, "groups", "queue", "group", *HOSTS, "--by", by)["groups"]
+        for group in (*groups[:2], *(each for each in groups[2:] if not each["value"])):
+            where = f"{field}={literal(group['value'].encode())}"
+            counted = answer(config, "count", "queue", "count", *HOSTS, "--where", where)["hosts"]
+            assert sum(host["total"] for host in counted) == group["count"], where
 
 
 def test_log_of_one_message(config: Path) -> None:

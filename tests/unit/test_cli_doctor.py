@@ -1,5 +1,8 @@
 """`mailtui doctor`, `hosts`, `sudoers`, `config`: what is found, and what is said of it."""
 
+import csv
+import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from mailtui.cli.findings import Finding, Status, verdict
 from mailtui.config import Host
 from mailtui.errors import AuthenticationFailed, HostKeyRefused, NoMta, RestrictedShell, Unreachable
 from mailtui.mta.contract import Evidence
+from mailtui.transport.trust import HostKey
 from tests.unit.cli_world import Run, World, run, valid, world
 
 __all__ = ["run", "world"]
@@ -54,7 +58,10 @@ def test_a_good_host(run: Run, world: World) -> None:
         "check": "may flush", "status": "warn", "summary": "sudo says no", "detail": None, "evidence": [],
         "advice": "mailtui sudoers", "took": None,
     }  # fmt: skip
-    assert findings["may delete"]["status"] == "info"
+    assert findings["may"]["status"] == "info"
+    assert findings["may"]["summary"].startswith("not built yet: ")
+    assert "delete" in findings["may"]["summary"]
+    assert "may delete" not in findings
     assert findings["logs"]["status"] == "ok"
 
 
@@ -110,6 +117,49 @@ def test_doctor_here(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert findings["packages"]["status"] == "ok"
     assert findings["agent"]["status"] == "warn"
     assert findings["config"]["summary"] == "3 hosts"
+
+
+def test_doctor_here_without_hosts_says_how_to_add_one(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "none.yaml"
+    file.write_text("version: 1\n")
+    code, findings, end = found(run, "-C", str(file))
+    assert (code, end) == (0, "warn")
+    assert findings["config"]["status"] == "ok"
+    assert findings["hosts"]["summary"] == "no host is configured"
+    assert str(file) in findings["hosts"]["advice"]
+    assert valid(run("hosts", "list", "-C", str(file), "--json")[1], "host-list")["hosts"] == []
+    assert run("hosts", "list", "-C", str(file))[0] == 0
+
+
+def test_doctor_here_before_there_is_a_configuration(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MAILTUI_CONFIG")
+    monkeypatch.setattr("mailtui.config.places", lambda environ=None: (tmp_path / "usual.yaml",))
+    code, findings, end = found(run)
+    assert (code, end) == (0, "warn")
+    assert findings["config"]["summary"] == "there is no configuration yet"
+    assert "mailtui demo" in findings["config"]["advice"]
+    assert found(run, "-C", str(tmp_path / "absent.yaml"))[1]["config"]["status"] == "bad"
+
+
+def test_doctor_here_names_what_a_configuration_names_in_vain(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "vain.yaml"
+    file.write_text("version: 1\nhosts: {mx1: {}}\ntheme: nope\n")
+    code, findings, end = found(run, "-C", str(file))
+    assert (code, end) == (0, "warn")
+    assert "no theme is called nope" in findings["config"]["detail"]
+
+
+def test_a_host_that_is_this_machine_has_neither_host_key_nor_login(run: Run, world: World, tmp_path: Path) -> None:
+    file = tmp_path / "here.yaml"
+    file.write_text("version: 1\nhosts: {here: {transport: local}}\n")
+    findings = found(run, "here", "-C", str(file))[1]
+    assert not {"reach", "host key", "login"} & set(findings)
+    assert findings["shell"]["status"] == "ok"
+    world.errors["here"] = NoMta("none", "install")
+    findings = found(run, "here", "-C", str(file))[1]
+    assert [findings[step]["status"] for step in doctorhost.HERE] == ["ok", "bad"]
+    world.errors["here"] = Unreachable("gone", "look")
+    assert found(run, "here", "-C", str(file))[1]["shell"]["status"] == "bad"
 
 
 def test_doctor_names_faults_of_the_configuration(run: Run, tmp_path: Path) -> None:
@@ -182,17 +232,23 @@ class Keys:
         self.trusted: list[str] = []
         key = trust.fetch
         assert callable(key)
-        monkeypatch.setattr(trust, "fetch", lambda host: self)
+        monkeypatch.setattr(trust, "fetch", self.fetch)
         monkeypatch.setattr(trust, "remember", self.remember)
-        self.line = "ssh-ed25519 AAAA"
-        self.fingerprint = "SHA256:right"
+        self.key = HostKey("mx1", "ssh-ed25519 AAAA", "SHA256:right", trusted=False)
+        self.seconds: list[float] = []
 
-    def remember(self, host: object, fingerprint: str) -> "Keys":
+    def fetch(self, host: object, seconds: float) -> HostKey:
+        """Show the key."""
+        self.seconds.append(seconds)
+        return self.key
+
+    def remember(self, host: object, fingerprint: str, seconds: float) -> HostKey:
         """Trust the right one alone."""
-        if fingerprint != self.fingerprint:
+        self.seconds.append(seconds)
+        if fingerprint != self.key.fingerprint:
             raise HostKeyRefused("another key", "compare")
-        self.trusted.append(fingerprint)
-        return self
+        self.trusted += [] if self.key.trusted else [fingerprint]
+        return self.key
 
 
 def test_trust_needs_the_right_fingerprint(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +283,35 @@ def test_trust_asks_for_a_whole_yes(
     assert "SHA256:right" in err
 
 
+@pytest.mark.parametrize("words", [[], ["--fingerprint", "SHA256:right"]])
+def test_a_key_that_is_trusted_already_is_asked_about_no_more(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    keys = Keys(monkeypatch)
+    keys.key = replace(keys.key, trusted=True)
+    monkeypatch.setattr("sys.stdin.readline", lambda: pytest.fail("asked"))
+    assert run("hosts", "trust", "mx1", *words) == (0, "", "mx1: SHA256:right is already trusted\n")
+    answer = valid(run("hosts", "trust", "mx1", *words, "--json")[1], "hosts-trust")
+    assert (answer["already"], answer["file"], keys.trusted) == (True, None, [])
+
+
+def test_the_key_of_a_host_on_the_way_is_called_that_hosts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(monkeypatch)
+    keys.key = replace(keys.key, hop="bastion")
+    code, _, err = run("hosts", "trust", "mx1", "--no-input")
+    assert (code, "bastion, on the way to mx1, shows ssh-ed25519 SHA256:right" in err) == (4, True)
+    code, _, err = run("hosts", "trust", "mx1", "--fingerprint", "SHA256:right")
+    assert (code, err.splitlines()[0]) == (0, "bastion: SHA256:right is trusted from now on")
+    assert "mailtui hosts trust mx1" in err.splitlines()[1]
+
+
+def test_trust_gives_the_host_as_long_as_it_is_told_to(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(monkeypatch)
+    run("hosts", "trust", "mx1", "--timeout", "1m30s", "--no-input")
+    run("hosts", "trust", "mx1", "--timeout", "500ms", "--fingerprint", "SHA256:right")
+    assert keys.seconds == [90, 0.5]
+
+
 @pytest.mark.parametrize(("jump", "told"), [("none", "a, port 25"), ("None", "a, port 25"), ("b", "by way of b")])
 def test_a_straight_way_leads_over_nobody(jump: str, told: str) -> None:
     summary = doctorhost.configured(Host(name="mx1", address="a", port=25, jump=jump))
@@ -241,6 +326,10 @@ def test_sudoers_prints_lines_to_paste(run: Run) -> None:
     assert (code, err) == (0, "")
     assert out.splitlines() == [f"oncall ALL=(root) NOPASSWD: /usr/sbin/{name}" for name in ("list", "read")]
     assert run("sudoers", "mx1", "--helper")[1].endswith("#!/bin/sh\n")
+    code, out, err = run("sudoers", "mx1", "--for", "capture")
+    assert (code, out) == (2, "")
+    assert "no sudoers lines for capture" in err
+    assert "capture: no line: not built yet." in err
 
 
 def test_config_check_gives_every_fault(run: Run, tmp_path: Path) -> None:
@@ -253,3 +342,42 @@ def test_config_check_gives_every_fault(run: Run, tmp_path: Path) -> None:
     assert err.count(str(file)) == 2
     assert run("config", "path", "-C", str(file))[:2] == (0, f"{file}\n")
     assert run("queue", "count", "mx1", "-C", str(file))[0] == 2
+
+
+def test_config_check_as_records_gives_a_row_a_fault(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text("version: 1\nhosts:\n  mx1: {port: many}\n  queue: {}\n")
+    rows = list(csv.DictReader(io.StringIO(run("config", "check", "-C", str(file), "-o", "csv")[1])))
+    assert [(row["file"], row["line"]) for row in rows] == [(str(file), "3"), (str(file), "4")]
+
+
+def test_config_check_names_what_is_not_there_and_other_commands_go_on(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "vain.yaml"
+    file.write_text(
+        "version: 1\n"
+        "hosts:\n"
+        "  mx1: {identity: absent, jump: some-alias}\n"
+        "  mx2: {mta: postfix}\n"
+        "  mx3: {mta: sendmial}\n"
+        "groups: {empty: []}\n"
+        "keys: {app.hepl: x, app.quit: Q}\n"
+        "theme: mailtui-drak\n"
+    )
+    code, out, _ = run("config", "check", "-C", str(file), "--json")
+    faults = [(fault["line"], fault["column"], fault["text"]) for fault in valid(out, "config")["faults"]]
+    assert code == 2
+    assert faults == [
+        (3, 19, f"identity: there is no file {tmp_path / 'absent'}"),
+        (5, 14, "mta: nothing installed is called sendmial"),
+        (6, 10, "the group empty is empty"),
+        (7, 8, "keys: no action is called app.hepl"),
+        (8, 8, "no theme is called mailtui-drak"),
+    ]
+    assert run("queue", "count", "mx1", "-C", str(file))[0] == 0
+
+
+@pytest.mark.parametrize("theme", ["mailtui-light", "nord"])
+def test_themes_of_ours_and_of_textual_are_known(run: Run, tmp_path: Path, theme: str) -> None:
+    file = tmp_path / "theme.yaml"
+    file.write_text(f"version: 1\ntheme: {theme}\n")
+    assert run("config", "check", "-C", str(file))[0] == 0

@@ -55,6 +55,23 @@ def test_a_filter_runs_here_over_the_last_day(run: Run, world: World) -> None:
     assert query.since is not None
 
 
+def test_where_no_line_matches_it_says_so(run: Run, world: World) -> None:
+    world.logs = {"mx1": b"1 a\n"}
+    assert run("logs", "mx1", "--where", "text:nobody", "--since", "2026-11-22T13:40Z") == (
+        0, "", "no log line matches\n",
+    )  # fmt: skip
+    assert run("logs", "mx1", "--where", "text:nobody", "-q") == (0, "", "")
+    assert run("logs", "mx1")[2] == ""
+
+
+@pytest.mark.parametrize("option", ["--where", "--grep", "--id", "--since", "--until"])
+def test_an_empty_wish_is_refused(run: Run, world: World, option: str) -> None:
+    world.logs = {"mx1": b"1 a\n"}
+    for more in ([], ["-f"]):
+        code, out, _ = run("logs", "mx1", option, "", *more)
+        assert (code, out, world.opened) == (2, "", [])
+
+
 def test_pattern_id_and_times_go_to_the_host(run: Run, world: World) -> None:
     world.logs = {"mx1": b""}
     words = ["--grep", "a|b", "--id", "00000000000001", "--since", "2026-11-22T13:40Z", "--until", "2026-11-22T14:40Z"]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mailtui.cli import sample
-from mailtui.errors import Refused
+from mailtui.cli import ids, sample
+from mailtui.config import Host
+from mailtui.errors import Refused, UsageError
 from mailtui.model import LogEvent, QueueState, Recipient, RecipientState
 from tests.unit.cli_world import NOW, Run, World, message, nothing_known, record, run, valid, world
 
@@ -57,6 +58,43 @@ def test_where_that_matches_nothing_is_no_failure(run: Run) -> None:
     code, out, _ = run("queue", "count", "mx1", "--where", "from:nobody", "--json")
     assert code == 0
     assert valid(out, "count")["hosts"][0]["total"] == 0
+
+
+@pytest.mark.parametrize("words", [["list", "mx1"], ["count", "mx1"], ["group", "mx1", "--by", "sender"]])
+def test_where_that_matches_nothing_says_so(run: Run, words: list[str]) -> None:
+    code, out, err = run("queue", *words, "--where", "from:nobody")
+    assert (code, err) == (0, "no message matches the filter\n")
+    assert run("queue", *words, "--where", "from:nobody", "-q") == (0, out, "")
+    assert run("queue", *words)[2] == ""
+
+
+@pytest.mark.parametrize("words", [["list", "mx1"], ["count", "mx1"], ["group", "mx1", "--by", "sender"]])
+@pytest.mark.parametrize("where", ["", "  "])
+def test_an_empty_filter_is_refused(run: Run, world: World, words: list[str], where: str) -> None:
+    code, out, err = run("queue", *words, "--where", where)
+    assert (code, out, world.opened) == (2, "", [])
+    assert "a word or field is expected here" in err
+
+
+def test_the_cure_for_a_sort_field_is_no_field(run: Run) -> None:
+    err = run("queue", "list", "mx1", "--sort", "foo")[2]
+    assert "cannot sort by 'foo'" in err
+    assert "-foo" not in err
+
+
+def test_a_key_of_another_host_is_named_so(run: Run, world: World) -> None:
+    key = "mx1:/var/spool/mqueue:00000000000001"
+    code, _, err = run("queue", "show", "mx2", key)
+    assert (code, world.opened) == (2, [])
+    assert "that is a key of mx1, not of mx2" in err
+    assert f"mailtui queue show mx1 {key}" in err
+
+
+def test_an_id_is_held_against_no_pattern_where_no_adapter_is_installed(world: World) -> None:
+    sendmail, postfix = Host(name="a"), Host(name="b", mta="postfix")
+    assert ids.check_id("4Yx2", [postfix]) == "4Yx2"
+    with pytest.raises(UsageError):
+        ids.check_id("4Yx2", [sendmail, postfix])
 
 
 def test_ages_are_those_of_the_reading(run: Run) -> None:
@@ -208,3 +246,9 @@ def test_rates_of_a_busy_log_are_over_the_time_its_lines_cover() -> None:
     found = [record("mx1", NOW - 50 + each / 100, b"") for each in range(sample.LINES)]
     busy = [replace(each, event=LogEvent.DEFERRED) for each in found]
     assert sample.per_minute(busy, NOW).deferred == sample.LINES * 60 / 50
+
+
+def test_a_table_tells_seconds_and_json_the_whole_time(run: Run, world: World) -> None:
+    world.stats = replace(world.stats, taken_at=NOW + 0.123456)
+    assert "taken     2026-11-18T11:06:40Z\n" in run("stats", "mx1")[1]
+    assert stats_of(run)["taken_at"] == "2026-11-18T11:06:40.123456Z"

@@ -26,12 +26,14 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> object:
     time.tzset()
 
 
-@pytest.mark.parametrize(("text", "found"), [("20", 20), ("30s", 30), ("5m", 300), ("1.5h", 5400), ("2d", 172800)])
+@pytest.mark.parametrize(("text", "found"), [("20", 20), ("30s", 30), ("5m", 300), ("1.5h", 5400), ("2d", 172800),
+    ("500ms", 0.5), ("1h30m", 5400), ("1m30s", 90), ("1s500ms", 1.5),
+])  # fmt: skip
 def test_durations(text: str, found: float) -> None:
     assert duration(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "0", "0s", "-5", "5x", "h", "1e9", "٣", "9" * 40, "1 2"])
+@pytest.mark.parametrize("text", ["", "0", "0s", "-5", "5x", "h", "1e9", "٣", "9" * 40, "1 2", "1h30", "30m x", "m1h"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(UsageError):
         duration(text)
@@ -41,6 +43,7 @@ def test_what_is_no_duration(text: str) -> None:
     ("text", "found"),
     [
         ("2h", NOW - 7200),
+        ("1h30m", NOW - 5400),
         ("2026-11-18T10:00Z", NOW - 4000),
         ("2026-11-18T10:00:00+00:00", NOW - 4000),
         ("2026-11-18T11:00", NOW - 4000),

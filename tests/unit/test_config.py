@@ -15,6 +15,7 @@ from mailtui.config import (
     COMMAND_WORDS,
     ConfigFaults,
     Fault,
+    Known,
     LogVia,
     check,
     find,
@@ -64,6 +65,22 @@ def test_named_file_wins_and_must_be_there(tmp_path: Path) -> None:
         find(tmp_path / "absent.yaml", environ)
     with pytest.raises(ConfigError, match=r"named by \$MAILTUI_CONFIG"):
         find(None, {"MAILTUI_CONFIG": str(tmp_path / "absent.yaml"), "XDG_CONFIG_HOME": str(tmp_path)})
+
+
+def test_a_home_that_nobody_has_is_a_fault_of_who_named_it() -> None:
+    with pytest.raises(ConfigError, match=r"named by -C.*~nosuchuser"):
+        find(Path("~nosuchuser/x"), {})
+    with pytest.raises(ConfigError, match=r"named by \$MAILTUI_CONFIG.*~nosuchuser"):
+        find(None, {"MAILTUI_CONFIG": "~nosuchuser/x"})
+
+
+def test_a_place_that_one_may_not_look_into_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(ConfigError, match="is not a file"):
+        find(tmp_path / "config.yaml", {})
 
 
 def test_without_any_file_the_cure_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +195,12 @@ def test_all_faults_of_all_files_in_one_pass(tmp_path: Path) -> None:
         ("version: 1\nhosts: {a: {address: root@b}}\n", "2:22: address: root@b is not a host name or IP address"),
         ("version: 1\nhosts: {a: {address: -oProxyCommand=x}}\n", "2:22: address: -oProxyCommand=x is not a host name"),
         ("version: 1\nhosts: {a: {user: -x}}\n", "2:19: user: -x is not a login name"),
+        (
+            "version: 1\nhosts: {a: {identity: ~nosuch/k}}\n",
+            "2:23: identity: there is no home directory ~nosuch; write",
+        ),
+        ("version: 1\nhosts: {a: {known_hosts: ~nosuch/k}}\n", "2:26: known_hosts: there is no home directory ~nosuch"),
+        ("version: 1\nhosts: {a: {known_hosts: [/x, ~nosuch/k]}}\n", "2:31: known_hosts: there is no home directory"),
         ("version: 1\nhosts: {a: {logs: [mail.log]}}\n", "2:20: path: mail.log is not an absolute path on the host"),
         ("version: 1\nhosts: {a: {logs: [/a/../b]}}\n", "2:20: path: /a/../b is not an absolute path on the host"),
         ("version: 1\nhosts: {a: {logs: [{via: b, path: /x}]}}\n", "2:26: b is no host; add `b: {}` under `hosts:`"),
@@ -210,6 +233,38 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     assert check(file).faults == (Fault(str(file), 2, 9, "this byte is not UTF-8", "save the file as UTF-8"),)
 
 
+def test_a_link_in_hosts_d_that_leads_nowhere_is_a_fault(tmp_path: Path) -> None:
+    main = write(tmp_path, "version: 1\nhosts: {a: {}}\n")
+    link = tmp_path / "hosts.d/gone.yaml"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "nowhere.yaml")
+    assert [fault.file for fault in check(main).faults] == [str(link)]
+    assert check(main).config is None
+
+
+KNOWN = Known(("ours",), lambda name: name == "ours", ("app.quit",), ("auto", "sendmail"))
+
+
+def test_what_is_named_in_vain_keeps_nobody_from_using_the_rest(tmp_path: Path) -> None:
+    text = "version: 1\ndefaults: {mta: exmi}\nhosts: {a: {identity: no-key}, b: {}}\nkeys: {x: q}\ntheme: hours\n"
+    checked = check(write(tmp_path, text), known=KNOWN)
+    assert [fault.line for fault in checked.faults] == [2, 3, 4, 5]
+    assert checked.faults[-1].cure == "did you mean ours?"
+    assert checked.config is not None
+    assert [host.name for host in load(write(tmp_path, text)).hosts] == ["a", "b"]
+
+
+def test_a_key_file_that_is_there_and_one_that_nobody_uses_are_no_faults(tmp_path: Path) -> None:
+    write(tmp_path, "key", "key")
+    text = "version: 1\nhosts: {a: {identity: key}, b: {identity: no-key, transport: local}}\ntheme: ours\n"
+    assert check(write(tmp_path, text), known=KNOWN).faults == ()
+
+
+def test_one_mistake_is_told_once(tmp_path: Path) -> None:
+    text = "version: 1\nhosts: {a: {mta: ../x, identity: ~nosuch/k}}\n"
+    assert len(check(write(tmp_path, text), known=KNOWN).faults) == 2
+
+
 def test_deep_nesting_is_a_fault(tmp_path: Path) -> None:
     assert faults(tmp_path, "[" * 20000 + "]" * 20000)[0].startswith("1:21: nested too deeply")
 
@@ -220,6 +275,7 @@ def test_no_file_makes_the_reader_raise(tmp_path_factory: pytest.TempPathFactory
     file.write_bytes(text)
     checked = read(file)
     assert (checked.config is None) == bool(checked.faults)
+    assert set(checked.faults) <= set(read(file, KNOWN).faults)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -247,7 +303,11 @@ def test_names_groups_and_tags(tmp_path: Path, names: list[str], hosts: list[str
         ("mx3", "did you mean mx"),
         ("imbound", "did you mean inbound?"),
         ("@pord", "did you mean @prod?"),
-        ("@zzzz", "add `tags: [zzzz]` to a host in "),
+        ("@zzzz", "tags are @eu, @prod; add `tags: [zzzz]` to a host in "),
+        ("@out", "did you mean out?"),
+        ("@", "tags are @eu, @prod; add `tags: [TAG]` to a host in "),
+        ("", "name a host, a group or @tag"),
+        ("count", "mailtui --help"),
         ("laptop.example.org", "an ssh alias needs only a line `laptop.example.org: {}` under `hosts:`"),
     ],
 )
@@ -258,6 +318,12 @@ def test_unknown_name_is_never_guessed(tmp_path: Path, name: str, cure: str) -> 
     assert caught.value.cure.startswith(cure)
 
 
+def test_a_group_without_hosts_is_refused(tmp_path: Path) -> None:
+    config = load(write(tmp_path, "version: 1\nhosts: {a: {}}\ngroups: {none: []}\n"))
+    with pytest.raises(UsageError, match="the group none is empty"):
+        resolve(config, ["none"])
+
+
 def test_without_hosts_nothing_resolves(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no host is configured"):
         resolve(load(write(tmp_path, "version: 1\n")), [])
@@ -265,6 +331,8 @@ def test_without_hosts_nothing_resolves(tmp_path: Path) -> None:
 
 def test_every_word_of_the_command_line_is_reserved() -> None:
     words = {*commands.words(), *(verb for verbs in commands.UNBUILT_VERBS.values() for verb in verbs)}
+    words |= {"ack", "add", "backup", "diff", "drift", "erase", "flow", "host", "list", "purge", "remove", "report"}
+    words |= {"restore", "service", "silence", "summary", "verify"}
     words |= {verb for _, verbs, _ in commands.COMMANDS.values() for verb in verbs.split("|") if verb.islower()}
     assert words <= COMMAND_WORDS
 

@@ -362,16 +362,37 @@ async def test_every_log_line_is_one_that_the_adapter_reads(tmp_path: Path, name
 async def test_the_log_rotates_by_create_and_compresses_the_older(tmp_path: Path) -> None:
     async with still_fleet(tmp_path, 60) as fleet:
         log = fleet.lives["mx2"].world.log_path
-        older = log.with_name("mail.log.1").read_bytes()
+        older, written = log.with_name("mail.log.1").read_bytes(), log.with_name("mail.log.1").stat().st_mtime
         current, inode = log.read_bytes(), log.stat().st_ino
         fleet.lives["mx2"].rotate()
         assert log.with_name("mail.log.1").read_bytes() == current
         assert log.with_name("mail.log.1").stat().st_ino == inode
         assert log.stat().st_ino != inode
         assert gzip.decompress(log.with_name("mail.log.2.gz").read_bytes()) == older
+        assert log.with_name("mail.log.2.gz").stat().st_mtime == written
         for _ in range(8):
             fleet.lives["mx2"].rotate()
         assert len(list(log.parent.iterdir())) == 5  # mail.log, .1, .2.gz to .4.gz
+
+
+async def test_old_logs_look_as_old_as_they_are(tmp_path: Path) -> None:
+    async with still_fleet(tmp_path, 60) as fleet:
+        log = fleet.lives["mx2"].world.log_path
+        ages = [time.time() - Path(f"{log}{name}").stat().st_mtime for name in ("", ".1", ".2.gz")]
+        assert ages[0] < 60 < ages[1] < 3600 < ages[2] < 3 * 3600
+
+
+async def test_logs_rotate_so_rarely_that_hours_of_them_stay(tmp_path: Path) -> None:
+    async with still_fleet(tmp_path, 60) as fleet:
+        life, now = fleet.lives["mx2"], time.time()
+        assert not life.rotation_due(now + 1e9), "nothing happens here"
+        life._rate = 1.0
+        assert not life.rotation_due(now + 3600)
+        assert life.rotation_due(now + 2 * 3600)
+        os.truncate(life.world.log_path, 300 * 1024**2)
+        assert life.rotation_due(now)
+        life.world.log_path.unlink()
+        assert not life.rotation_due(now)
 
 
 def test_control_characters_are_written_as_rsyslog_does(tmp_path: Path) -> None:
@@ -521,6 +542,47 @@ def test_what_a_killed_demo_left_is_removed_and_a_running_one_is_not(tmp_path: P
         assert not left[0].exists()
         with own_directory(tmp_path):
             assert mine.exists()
+
+
+def test_a_file_that_exists_is_neither_overwritten_nor_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("mine")
+    (tmp_path / "nowhere.yaml").symlink_to(tmp_path / "gone")
+    for name in ("config.yaml", "nowhere.yaml", "no/such/place"):
+        assert demo_main(["--serve-only", "--config-out", str(tmp_path / name)]) == 2
+    assert config.read_text() == "mine"
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == f"mailtui demo: --config-out {config} exists"
+    assert told[1] == "name a new file, or remove this one first"
+    assert f"{tmp_path}/no/such is no directory that you may write to" in told[4]
+    with pytest.raises(UsageError, match="goes with --serve-only"):
+        run_demo(DemoOptions(config_out=tmp_path / "new.yaml"), lambda config: 0)
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("mine")
+    with pytest.raises(UsageError, match=r"config\.yaml: File exists"), serving._written(config, b"ours"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+    assert config.read_text() == "mine"
+
+
+def test_only_the_configuration_that_was_written_is_removed(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    with serving._written(config, b"ours"):
+        assert stat.S_IMODE(config.stat().st_mode) == 0o600
+        config.rename(tmp_path / "kept.yaml")
+        config.write_text("mine")
+    assert config.read_text() == "mine"
+    config.unlink()
+    with serving._written(config, b"ours"):
+        config.unlink()
+    with pytest.raises(RuntimeError), serving._written(config, b"ours"):
+        raise RuntimeError
+    assert not config.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

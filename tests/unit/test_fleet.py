@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailtui.clock import Clock
+from mailtui.clock import SYSTEM, Clock
 from mailtui.config import Host
 from mailtui.errors import AuthenticationFailed, HostError, Refused, Unreachable
 from mailtui.fleet import CONNECTS_AT_ONCE, Fleet
 from mailtui.model import Capability, Identity, LinkState, LogCursor, QueueListing, Stats
 from mailtui.mta.contract import Evidence, KnownQueue, LogBlock, LogGap, QueueReading, Read
-from mailtui.store import Store
+from mailtui.store import Store, Topic
 from tests.pilot import world
 
 CURSOR = LogCursor("/log", 1, 2, 3, "hash")
@@ -38,6 +38,7 @@ class Script:
     logs_error: HostError | None = None
     bug: bool = False
     no_log: bool = False
+    logs: tuple[str, ...] = ("/log",)
     opened: int = 0
     at_once: int = 0
     most: int = 0
@@ -45,6 +46,7 @@ class Script:
     cursors: list[LogCursor | None] = field(default_factory=list)
     cut: asyncio.Event = field(default_factory=asyncio.Event)
     hold: asyncio.Event | None = None
+    missing: tuple[str, ...] = ()
 
 
 class FakeLink:
@@ -68,23 +70,23 @@ class FakeLink:
         if known is not None:
             assert known.identities[rows[0].key] == rows[0].identity
             assert len(known.identities) == len(list(known.identities)) == 3
-            return QueueReading(QueueListing(1.0, True, (), (), partial=True))
-        return QueueReading(QueueListing(1.0, True, (), rows), notes={"/q": "1"})
+            return QueueReading(QueueListing(1.0, not self.script.missing, self.script.missing, (), partial=True))
+        return QueueReading(QueueListing(1.0, not self.script.missing, self.script.missing, rows), notes={"/q": "1"})
 
-    async def samples(self, interval: float) -> AsyncGenerator[Stats, None]:
-        yield world.stats()
+    async def samples(self, interval: float) -> AsyncGenerator[Read[Stats], None]:
+        yield Read(world.stats(), (Evidence("df -Pk /var/spool", b"42", None),))
         await self.script.cut.wait()
         raise Unreachable("cut")
 
     async def find_logs(self) -> Read[tuple[str, ...]]:
         if self.script.logs_error is not None:
             raise self.script.logs_error
-        return Read(() if self.script.no_log else ("/log",))
+        return Read(() if self.script.no_log else self.script.logs)
 
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fleet]:
-    def make(scripts: dict[str, Script], **values: float) -> Fleet:
+    def make(scripts: dict[str, Script], clock: Clock = SYSTEM, **values: float) -> Fleet:
         @asynccontextmanager
         async def opened(host: Host, clock: Clock) -> AsyncIterator[FakeLink]:
             script = scripts[host.name]
@@ -113,8 +115,11 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fleet]:
 
         monkeypatch.setattr("mailtui.session.Link.open", opened)
         monkeypatch.setattr("mailtui.fleet.followed", followed)
-        hosts = [Host(name=name, refresh=values.get("refresh", 0.01)) for name in scripts]
-        return Fleet(hosts, Store(world.Formats(), list(scripts)))
+        refresh = values.get("refresh", 0.01)
+        hosts = [
+            Host(name=name, refresh=refresh, logs=script.logs[1:] and script.logs) for name, script in scripts.items()
+        ]
+        return Fleet(hosts, Store(world.Formats(), list(scripts)), clock)
 
     return make
 
@@ -151,7 +156,14 @@ async def test_a_lost_link_is_made_again_and_the_log_goes_on_at_its_cursor(play:
     async with play({"h": script}) as fleet:
         await until(lambda: script.cursors)
         states: list[LinkState] = []
-        fleet.store.subscribe(lambda host, topic: states.append(fleet.store.host(host).link.state))
+        details: set[tuple[LinkState, str]] = set()
+
+        def note(host: str, topic: Topic) -> None:
+            link = fleet.store.host(host).link
+            states.append(link.state)
+            details.add((link.state, link.detail))
+
+        fleet.store.subscribe(note)
         script.cut.set()
         await until(lambda: LinkState.RETRYING in states)
         assert fleet.store.host("h").link.retry_at is not None
@@ -159,6 +171,7 @@ async def test_a_lost_link_is_made_again_and_the_log_goes_on_at_its_cursor(play:
         fleet.retry("h")
         await until(lambda: len(script.cursors) > 1)
         assert script.cursors[:2] == [None, CURSOR]
+        assert (LinkState.CONNECTING, "cut") in details, "why it is connecting again stays to be seen"
         assert len(fleet.store.host("h").table) == 3, "what was read stays"
 
 
@@ -172,6 +185,40 @@ async def test_a_refused_login_is_never_tried_again_by_itself(play: Play) -> Non
         assert script.opened == 1
         fleet.retry()
         await until(lambda: script.opened == 2)
+
+
+async def test_what_was_asked_during_an_attempt_does_not_undo_the_back_off(play: Play) -> None:
+    script = Script(connects=[AuthenticationFailed("no key fits")] * 2, hold=asyncio.Event())
+    async with play({"h": script}) as fleet:
+        await until(lambda: script.opened == 1)
+        fleet.retry("h")
+        assert script.hold is not None
+        script.hold.set()
+        await until(lambda: fleet.store.host("h").link.state is LinkState.AUTH)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert script.opened == 1
+
+
+async def test_a_job_that_a_bug_ended_begins_anew_when_asked(play: Play) -> None:
+    script = Script(bug=True)
+    async with play({"h": script}) as fleet:
+        await until(lambda: "ZeroDivisionError" in fleet.store.host("h").link.detail)
+        script.bug = False
+        fleet.retry("h")
+        await until(lambda: fleet.store.host("h").link.state is LinkState.OK)
+        await until(lambda: script.known)
+
+
+async def test_an_incomplete_queue_is_built_on_too_but_read_whole_again_in_time(play: Play) -> None:
+    script = Script(missing=("a stray file",))
+    times = iter(range(0, 10**9, 10))
+    async with play({"h": script}, clock=Clock(monotonic=lambda: float(next(times)))) as fleet:
+        await until(lambda: len(script.known) > 12)
+        assert fleet.store.host("h").table.missing == ("a stray file",)
+    kinds = [known is None for known in script.known]
+    assert kinds[:2] == [True, False]
+    assert True in kinds[2:], "what was in the way may be gone"
 
 
 async def test_one_source_that_fails_stops_no_other(play: Play) -> None:
@@ -191,6 +238,17 @@ async def test_a_host_without_a_readable_log_says_so_and_goes_on(play: Play) -> 
         await until(lambda: fleet.store.host("h").failure("log"))
         await until(lambda: len(script.known) > 2)
         assert fleet.store.host("h").link.state is LinkState.OK
+
+
+async def test_all_logs_that_are_configured_are_followed(play: Play) -> None:
+    script = Script(logs=("/one", "/two"))
+    async with play({"h": script}) as fleet:
+        await until(
+            lambda: {block.path for block in fleet.store.log("h").blocks() if not block.gap} == {"/one", "/two"}
+        )
+        script.cut.set()
+        await until(lambda: fleet.store.host("h").link.state is LinkState.RETRYING)
+        assert fleet.store.host("h").link.detail == "cut"
 
 
 async def test_a_bug_in_one_host_ends_no_other(play: Play) -> None:
@@ -217,10 +275,12 @@ async def test_paused_queues_are_not_read_until_resumed(play: Play) -> None:
         await until(lambda: script.known)
         fleet.pause(True)
         seen, version = len(script.known), fleet.store.version
-        fleet.retry("h")
         # the pulse goes on: once it was told twice, a hundred refreshes would have come
         await until(lambda: fleet.store.version >= version + 2)
         assert len(script.known) <= seen + 1
+        seen = len(script.known)
+        fleet.retry("h")
+        await until(lambda: len(script.known) == seen + 1)
         fleet.pause(False)
         await until(lambda: len(script.known) > seen + 1)
 

@@ -27,6 +27,8 @@ INNER = 'read -r n && s=$(dd bs=1 count=$n 2>/dev/null) && eval "$s"'
 SHELLS = shells("dash", "bash", "busybox ash", "mksh")
 PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress}
 HOST = Identity("sendmail", "8.17", (), None, "oncall", ())
+NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups dash"
+as_another = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="becomes another user")
 
 
 class Log:
@@ -381,6 +383,49 @@ async def test_copytruncate_while_away(log: Log) -> None:
         assert follow.gaps == ["the log was cut to nothing"]
 
 
+async def test_copytruncate_after_more_was_read_than_was_seen(log: Log) -> None:
+    log.write(1)
+    async with following(log) as follow:
+        await follow.until(lambda: follow.numbers == [0])
+        hook = log.path.parent / "hook"
+        cat = log.path.parent / "bin" / "cat"
+        # The log grows between the look at its size and its reading, as it does while a slow reader is waited for.
+        hook.write_text("".join(f"Nov 22 19:23:33 sm1 sm-mta[1]: line {number:06d}\n" for number in range(2, 100)))
+        cat.write_text(
+            f"#!/bin/sh\n[ -e {hook} ] && [ $# = 0 ] && {shutil.which('cat')} {hook} >>{log.path} && rm {hook}\n"
+            f'exec {shutil.which("cat")} "$@"\n'
+        )
+        cat.chmod(0o755)
+        log.write(1)
+        await follow.until(lambda: follow.numbers[-1] == 99)
+        log.written = 100
+        with follow.stalled():
+            log.copytruncate()
+            log.write(50)
+        await follow.until(lambda: follow.numbers[-1] == 149)
+        assert follow.numbers == list(range(150))
+        assert follow.gaps == ["the log was cut to nothing"]
+
+
+async def test_a_damaged_rotated_file_is_a_gap(log: Log) -> None:
+    log.write(10)
+    cursor = await read_up_to(log)
+    log.write(10)
+    log.rotate()
+    log.write(5000)
+    pack(log.rotate(), "gz")
+    whole = Path(f"{log.path}.1.gz").read_bytes()
+    Path(f"{log.path}.1.gz").write_bytes(whole[: len(whole) // 2])
+    log.write(1)
+    async with following(log, cursor) as follow:
+        newest = b"line %06d\n" % (log.written - 1)
+        await follow.until(lambda: follow.blocks[-1:] != [] and follow.blocks[-1].lines.endswith(newest))
+        assert b"".join(block.lines for block in follow.blocks).startswith(
+            b"Nov 22 19:23:33 sm1 sm-mta[1]: line 000010"
+        )
+        assert follow.gaps == ["a rotated file cannot be unpacked, or not to its end"]
+
+
 async def test_a_foreign_sibling_is_not_taken_for_the_copy(log: Log) -> None:
     Path(f"{log.path}.1").write_bytes(b"something else entirely, and long enough to hold the offset\n" * 99)
     log.write(20)
@@ -446,17 +491,44 @@ def sudo_host(folder: Path, allowed: bool) -> Identity:
     return Identity("sendmail", "8.17", (), None, "oncall", (("sudo", str(sudo)),))
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="becomes another user")
+def enterable(folder: Path) -> None:
+    """Let other users into a temporary directory."""
+    folder.chmod(0o755)
+    for parent in folder.parents[:3]:
+        parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o711)
+
+
+@as_another
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_a_log_that_is_closed_by_a_rotation_is_said(log: Log, allowed: bool) -> None:
+    log.path.chmod(0o644)
+    log.write(3)
+    enterable(log.path.parent)
+    async with following(log, shell=NOBODY, identity=sudo_host(log.path.parent, allowed=allowed)) as follow:
+        await follow.until(lambda: follow.numbers == [0, 1, 2])
+        old = log.path.with_name("mail.log.1")
+        log.path.rename(old)
+        log.path.touch(0o600)
+        log.write(1)
+        await follow.until(lambda: follow.ended or follow.error is not None)
+        assert follow.numbers == [0, 1, 2]
+    if allowed:
+        assert follow.error is None, "whoever begins again gets it through sudo"
+    else:
+        assert follow.error is not None
+        assert "ermission denied" in str(follow.error)
+        assert "adm" in (follow.error.cure or "")
+
+
+@as_another
 async def test_through_sudo(tmp_path: Path) -> None:
     identity = sudo_host(tmp_path, allowed=True)
     log = Log(tmp_path, "root.log")
     log.write(30)
     closed = Log(tmp_path)
     closed.path.chmod(0)
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:3]:
-        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o711)
-    nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups dash"
+    enterable(tmp_path)
+    nobody = NOBODY
     async with following(closed, last=4, shell=nobody, identity=identity) as follow:
         await follow.until(lambda: follow.numbers[-1:] == [29])
         log.write(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,7 +59,11 @@ def holds(text: str, each: QueueRow | None = None) -> bool:
         "reason~^Deferred:\\s+Conn", "from:zzz or to:eve", "(from:zzz or to:eve) age>1h", "subject:invoice", "auth=user1",
         "client:192.0.2", "client=c.test", "held_by=operator", "host=mx3", "instance=mta", "id=6am1", "key:/q", "group=bulk",
         "queue=mqueue", "directory=/q", "anna and bob", '"connection refused"', 'reason="deferred: connection refused"',
-        "not (from:zzz or from:yyy)", "! ! anna", "age>3600",
+        "not (from:zzz or from:yyy)", "! ! anna", "age>3600", "sender:anna recipient:eve", "recipients=bob@aol.com",
+        "mx3", "mx", "not mx4", "size>4KiB", "size<1MiB", "size>1kib", "size<=5000B", "from=<anna@sender.test>", "from:<ANNA@sender.test>",
+        "to=<bob@aol.com>", 'client="c.test [192.0.2.1]"', "zzz OR anna", "zzz OR NOT zzz", "anna AND NOT zzz", "NOT(zzz)",
+        "size > 2K", "size >2K", "size> 2K", "age >= 1h", "state = deferred", "from : anna", 'reason ~ "^Deferred"', "reason ~ (re|x)fused",
+        "nrcpt >1", "from: anna to:eve", '( from = "anna@sender.test" )', "nrcpt <3",
     ],
 )  # fmt: skip
 def test_it_matches(text: str) -> None:
@@ -70,6 +75,8 @@ def test_it_matches(text: str) -> None:
     [
         "zzz", "anna zzz", "from=anna", "domain=example.net", "domain=.aol.co", "age>3h", "size>5K", "attempts<3", "state=held",
         "not refused", "!refused", "reason~^conn", "from:zzz or to:zzz", "to=bob", "subject:zzz", "host=mx4", '"anna bob"',
+        "<>", "from=<>", "from:<>", 'from=""', 'auth=""', 'reason=""', 'domain=""', 'client=""', "mx4", "!mx3", "anna :25", "anna ~root",
+        "anna <zoe@sender.test>", "anna <1@sender.test>", "Or anna", '"OR" anna', 'from="<anna@sender.test>"', "size < 2K",
     ],
 )  # fmt: skip
 def test_it_does_not_match(text: str) -> None:
@@ -91,6 +98,12 @@ def test_what_is_not_known_is_neither_older_nor_younger() -> None:
         ("from>3", 1, "text"), ("age:3", 1, "compared"), ("anna or", 8, "expected"), ("not", 1, "negated"), ("attempts>x", 10, "number"),
         ("cluster=x", 1, "not clustered"), ("class=x", 1, "not classified"), ('"a\\q"', 3, "backslash"), ("x" * 300_000, 262_145, "at most"),
         ("(" * 300, 101, "deeply"), ("!" * 300 + "a", 101, "deeply"), ("anna or or bob", 9, "expected"), ("()", 2, "expected"),
+        ("and anna", 1, "expected"), ("anna and", 9, "expected"), ("or anna", 1, "expected"), ("anna AND", 9, "expected"),
+        ("(anna and)", 10, "expected"), ("anna and and bob", 10, "expected"), ("anna and or bob", 10, "expected"), ("not and", 1, "negated"),
+        (">3", 1, "field is expected before >"), ("anna (=x)", 7, "field is expected before ="), (">=3", 1, "before >="), ("<5", 1, "before <"),
+        ("!=x", 1, "before !="), ("anna or >3", 9, "field is expected"), ("or = x", 4, "expected before ="), (": x", 1, "before :"), ("~", 1, "before ~"),
+        ("from: ", 7, "value"), ("from: or to:eve", 6, "value"), ("from: to:eve", 6, "value"), ("size > (3)", 8, "value"),
+        ("anna >3", 1, "no field anna"),
     ],
 )  # fmt: skip
 def test_a_fault_names_its_column_and_what_was_expected(text: str, column: int, expected: str) -> None:
@@ -105,10 +118,63 @@ def test_many_parentheses_in_a_row_or_in_quotes_are_not_deep() -> None:
     assert not holds(f'from="{"(!not" * 300}"')
 
 
-def test_a_misspelt_field_is_guessed() -> None:
+@pytest.mark.parametrize(
+    ("text", "column", "cure"),
+    [
+        ("nrcpt!=1", 6, "write not nrcpt=1"), ("anna domain!=x", 12, "write not domain=x"), ("domain != x", 8, "write not domain=x"),
+        ("domain !=x", 8, "write not domain=x"), ("state==held", 6, "write state=held"), ("state == held", 7, "write state=held"),
+        ("reason!~time", 7, "write not reason~time"), ("reason=~time", 7, "write reason~time"), ("age=>1h", 4, "write age>=1h"),
+        ("nrcpt<>1", 6, "write not nrcpt=1"), ('from!="a b"', 5, 'write not from="a b"'), ("from!=", 5, "write not from=VALUE"),
+        ("age!>1h", 4, "write not age>1h"), ("from !: anna", 6, "write not from:anna"), ("a || b", 3, "write or, or quote the text"),
+        ("a && b", 3, "write and, or quote the text"), ("from:a||to:b", 7, "write or, or quote the text"),
+    ],
+)  # fmt: skip
+def test_operators_of_other_languages_are_named_with_what_to_write(text: str, column: int, cure: str) -> None:
+    with pytest.raises(FilterError, match="is not an operator") as caught:
+        parse(text, "queue")
+    assert (caught.value.column, caught.value.cure) == (column, cure)
+
+
+def test_operators_of_other_languages_are_text_within_quotes() -> None:
+    each = row(reason=b"a || b && c != d == e <> OR > x")
+    assert holds('"||" "&&" "!=" "==" "OR" "> x" reason:"<>"', each)
+    assert holds("reason~b\\s&& host!user:x or a", each)
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("attempt>3", "did you mean attempts?"), ("sendr:x", "did you mean sender?"), ("age:1h", "for example age>1h"),
+        ("age:soon", "for example age>30s, 5m, 2h, 1d"), ("size~2M", "for example size>2M"), ("size>10Kilo", "for example size>10K or 2M"),
+    ],
+)  # fmt: skip
+def test_faults_say_what_to_write_instead(text: str, cure: str) -> None:
     with pytest.raises(FilterError) as caught:
-        parse("attempt>3", "queue")
-    assert caught.value.cure == "did you mean attempts?"
+        parse(text, "queue")
+    assert caught.value.cure == cure
+
+
+def test_the_empty_value_asks_for_messages_without_one() -> None:
+    bare = row(reason=None, domains=(), sender=b"")
+
+    def found(text: str, **values: Any) -> bool:
+        decoded = replace(message(bare), **{"auth_user": None, "client": None, **values})
+        return parse(text, "queue").rows(host="mx3", now=NOW, message=lambda each: decoded)(bare)
+
+    for text in ('auth=""', 'reason=""', 'domain=""', 'client=""', 'from=""', "from=<>", "from:<>", "<>"):
+        assert found(text), text
+    assert found('client=""', client=Client(None, None))
+    assert found('client="[192.0.2.1]"', client=Client(None, "192.0.2.1"))
+    assert not found('client=""', client=Client(None, "192.0.2.1"))
+    assert not found("reason~.")
+    assert not found("reason:refused")
+    assert holds('domain=""', row(domains=(b"", b"aol.com")))
+
+
+def test_the_cure_of_a_faulty_time_is_a_sensible_one() -> None:
+    with pytest.raises(FilterError) as caught:
+        parse("at>25:40", "log")
+    assert caught.value.cure == "for example at>13:40, 2026-11-22, 2026-11-22T13:40Z"
 
 
 RECORD = LogRecord(
@@ -123,10 +189,18 @@ RECORD = LogRecord(
         ("timeout", True), ("event=deferred", True), ("to=c@d.test", True), ("to=a@b.test,c@d.test", False), ("dsn~^4", True),
         ("program=sm-mta relay:d.test", True), ("from:x", False), ("not from:x", True), ("at>2026-11-22T14:45Z", True),
         ("at<15m", False), ("at>15m", True), ("id=6AM1 host=mx3", True), ("at>2026-11-23", False), ("text:line", True),
+        ("mx3", True), ("MX3 timeout", True), ("mx4", False), ("from=<>", False), ("<>", False), ("recipient=<c@d.test>", True),
+        ("at > 2026-11-22T14:45Z", True), ('from=""', False),
     ],
 )  # fmt: skip
 def test_log_records_are_asked_in_the_same_language(text: str, wanted: bool) -> None:
     assert parse(text, "log").records(now=NOW)(RECORD) is wanted
+
+
+def test_the_null_sender_of_a_log_line() -> None:
+    line = replace(RECORD, sender=b"", text=b"6AM1: from=<>, size=5")
+    for text in ("from=<>", "<>", 'from=""'):
+        assert parse(text, "log").records(now=NOW)(line)
 
 
 def test_a_clock_time_is_the_latest_one_past() -> None:
@@ -189,10 +263,12 @@ def test_what_a_raw_record_may_write_otherwise_is_always_decoded() -> None:
         ("reason", (b"reason",)),
         ("event=sent auth:x client:y host=mx3 at>1h text~x", ()),
         ('from=""', ()),
+        ("from=<> from:<A>", (b"a",)),
+        ("mx MX3 mx3a from:mx", (b"mx3a", b"mx")),
     ],
 )
 def test_literals_that_every_matching_line_holds(text: str, literals: tuple[bytes, ...]) -> None:
-    assert parse(text, "log").literals() == literals
+    assert parse(text, "log").literals("mx3") == literals
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from mailtui import schemas
+from mailtui.cli import trust
 from mailtui.errors import Unreachable
 from mailtui.model import LogEvent
 from mailtui.mta.contract import Evidence
 from mailtui.text import wire
+from mailtui.transport.trust import HostKey
 from tests.unit.cli_world import ESCAPES, EVERY_BYTE, NASTY, NOW, Run, World, nothing_known, run, valid, world
 
 __all__ = ["run", "world"]
@@ -35,6 +37,7 @@ ANSWERS = [
     ("stats", ["stats", "every"]),
     ("hosts", ["hosts", "test"]),
     ("host-list", ["hosts", "list"]),
+    ("hosts-trust", ["hosts", "trust", "mx1", "--fingerprint", "SHA256:right"]),
     ("doctor", ["doctor", "mx1"]),
     ("doctor", ["doctor"]),
     ("sudoers", ["sudoers", "mx1", "--helper"]),
@@ -46,13 +49,15 @@ IDS = [" ".join(words) for _, words in ANSWERS]
 
 
 @pytest.fixture(autouse=True)
-def logs(world: World) -> None:
-    """Give the hosts logs full of everything."""
+def logs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the hosts logs full of everything, and the first of them a key."""
     lines = b"".join(
         [b"%d \xff\x1b[31m %d\n" % (NOW + each, each) for each in range(5)]
         + [b"no time " + EVERY_BYTE.replace(b"\n", b"") + b"\n", NASTY + b"\n"]
     )
     world.logs = {"mx1": lines, "mx2": lines}
+    key = HostKey("[mx1]:2222", "ssh-ed25519 AAAA", "SHA256:right", trusted=False)
+    monkeypatch.setattr(trust, "remember", lambda host, fingerprint, seconds: key)
     world.evidence = (Evidence("sudo -n -l", b"    (root) NOPASSWD: /bin/x *\n\x1b[2J", 0),)
 
 
@@ -143,7 +148,14 @@ def test_csv_has_the_schemas_columns_and_no_formulas(run: Run, kind: str, words:
 def test_csv_quotes_what_a_spreadsheet_would_run(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("queue", "list", "mx2", "-o", "csv")[1])))
     assert rows[0]["sender"].startswith("'=cmd|")
-    assert rows[0]["recipients"].startswith("'@SUM(1)")
+    assert json.loads(rows[0]["recipients"])[0]["address"].startswith("@SUM(1)")
+
+
+def test_csv_keeps_all_fields_of_a_list_of_objects(run: Run) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("queue", "list", "mx1", "-o", "csv")[1])))
+    listed = valid(run("queue", "list", "mx1", "--json")[1], "queue")["hosts"][0]["messages"]
+    assert [json.loads(row["recipients"]) for row in rows] == [message["recipients"] for message in listed]
+    assert rows[0]["domains"] == "one.example; two.example"
 
 
 def test_csv_without_rows_still_has_its_heading(run: Run) -> None:

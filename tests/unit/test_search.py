@@ -34,12 +34,12 @@ NOW = datetime(2026, 11, 22, 20, tzinfo=UTC).timestamp()
 as_another = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="becomes another user")
 
 
-def run(request: Request, shell: str = "dash", path: str = "") -> Reply:
+def run(request: Request, shell: str = "dash", path: str = "", only: str = "") -> Reply:
     """Run a script as a transport does."""
     mark = frames.new_mark()
     process = subprocess.Popen(
         [*shell.split(), "-c", INNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        env={"PATH": path + os.environ["PATH"]}, start_new_session=True,
+        env={"PATH": only or path + os.environ["PATH"]}, start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
@@ -136,6 +136,84 @@ def test_the_newest_lines(logs: Path, shell: str) -> None:
     assert found_records(matched, LogQuery(last=2), log_parser("h", HOST, NOW))[0].recipient == b"a35@x.test"
 
 
+@pytest.mark.parametrize("shell", shells(*SHELLS))
+def test_rotation_orders_files_whatever_their_times_say(logs: Path, shell: str) -> None:
+    for later, name in enumerate(("", ".1", ".2.bz2", ".4.gz", ".3.xz")):
+        os.utime(f"{logs}{name}", (NOW + later, NOW + later))
+    assert numbers(run(search_request(HOST, [str(logs)], LogQuery()), shell)) == list(range(50))
+    parser = log_parser("h", HOST, NOW)
+    for query, wanted in (
+        (LogQuery(last=13), range(37, 50)),
+        (LogQuery(last=35), range(15, 50)),
+        (LogQuery(last=12, grep=b"to=<a"), range(38, 50)),
+        (LogQuery(last=3, grep=b"a[0-9]*5@"), (25, 35, 45)),
+        (LogQuery(last=2, id="6AMJNX00003300"), (33,)),
+        (LogQuery(last=2, id="6AMJNX00003300", grep=b"Sent"), (33,)),
+    ):
+        found = found_records(run(search_request(HOST, [str(logs)], query), shell), query, parser)
+        assert [record.recipient for record in found] == [b"a%d@x.test" % each for each in wanted], query
+
+
+NAMES = {
+    "numbers": (".10.gz", ".9", ".2", ".1", ".0"),
+    "dates": ("-20251231.gz", "-20261121.gz", "-20261122"),
+    "dates and hours": ("-2026112121", "-2026112200", "-2026112201"),
+    "dotted dates": (".20251231", ".20261122T000000.bz2", ".20261122T010000"),
+    "dates with dashes": ("-2025-12-31", "-2026-01-02.gz", "-2026-11-01"),
+    "seconds": ("-1795300000.gz", "-1795386400"),
+}
+
+
+@pytest.mark.parametrize("shell", shells(*SHELLS))
+@pytest.mark.parametrize("kind", NAMES)
+def test_each_way_of_naming_rotated_files(tmp_path: Path, kind: str, shell: str) -> None:
+    log = tmp_path / "mail.log"
+    names = [f"{log}{name}" for name in NAMES[kind]]
+    for age, name in enumerate([*names, str(log)]):
+        data = lines(age, 1, 22)
+        Path(name).write_bytes(
+            gzip.compress(data) if name.endswith("gz") else bz2.compress(data) if name.endswith("bz2") else data
+        )
+        os.utime(name, (NOW - age, NOW - age))
+    assert numbers(run(search_request(HOST, [str(log)], LogQuery()), shell)) == list(range(len(names) + 1))
+
+
+@pytest.mark.parametrize("shell", shells(*SHELLS))
+def test_times_place_what_names_do_not_compare(tmp_path: Path, shell: str) -> None:
+    """Numbered files from before the dates, one that was touched since, and files whose names tell nothing."""
+    log = tmp_path / "mail.log"
+    written = {".3": 0, ".2": 300, ".old": 100, ".1": 200, "-20261120": 400, ".1.saved copy": 500, "-20261121": 600}
+    for number, (name, at) in enumerate(written.items()):
+        Path(f"{log}{name}").write_bytes(lines(number, 1, 22))
+        os.utime(f"{log}{name}", (NOW + at, NOW + at))
+    log.write_bytes(lines(len(written), 1, 22))
+    found = numbers(run(search_request(HOST, [str(log)], LogQuery()), shell))
+    assert found == [0, 2, 1, 3, 4, 5, 6, 7]
+
+
+def test_dates_before_the_end_of_a_name(tmp_path: Path) -> None:
+    for age, name in enumerate(("mail-20261120.log", "mail-20261121.log", "mail.log")):
+        (tmp_path / name).write_bytes(lines(age, 1, 22))
+        os.utime(tmp_path / name, (NOW - age, NOW - age))
+    assert numbers(run(search_request(HOST, [f"{tmp_path}/mail.log"], LogQuery()))) == [0, 1, 2]
+
+
+def test_the_newest_lines_of_several_logs(logs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.log"
+    other.write_bytes(lines(105, 1, 21) + b"no time\n" + lines(142, 6, 22))
+    for last in (3, 12, 99):
+        query = LogQuery(last=last)
+        reply = run(search_request(HOST, [str(other), str(logs)], query))
+        found = found_records(reply, query, log_parser("h", HOST, NOW))
+        assert len(found) == min(last, 58)
+        times = [record.at for record in found if record.at is not None]
+        assert times == sorted(times)
+    assert {record.file for record in found_records(reply, LogQuery(last=12), log_parser("h", HOST, NOW))} > {
+        str(other)
+    }
+    assert [record.text for record in found].index(b"no time") == 41
+
+
 @needs_busybox
 @pytest.mark.parametrize("shell", shells(*SHELLS))
 def test_grep_that_tells_no_offsets(logs: Path, tmp_path: Path, shell: str) -> None:
@@ -194,6 +272,32 @@ def test_what_may_not_be_read_is_said(logs: Path, open_folders: None) -> None:
     assert numbers(reply) == [*range(30), *range(40, 50)]
     assert len(unread(reply.sections)) == 1
     assert "mail.log.1 could not be read: cat: " in unread(reply.sections)[0]
+
+
+@pytest.mark.parametrize("shell", shells(*SHELLS))
+@pytest.mark.parametrize("query", [LogQuery(), LogQuery(grep=b"stat=Sent"), LogQuery(last=45)])
+def test_what_could_not_be_unpacked_is_said(logs: Path, shell: str, query: LogQuery) -> None:
+    packed = logs.with_name("mail.log.4.gz")
+    packed.write_bytes(b"not packed at all")
+    reply = run(search_request(HOST, [str(logs)], query), shell)
+    assert numbers(reply) == list(range(10, 50))
+    (told,) = unread(reply.sections)
+    assert told.startswith(f"{packed} could not be read: ")
+    assert "gzip" in told
+
+
+@pytest.mark.parametrize("shell", shells(*(one for one in SHELLS if one != "busybox ash")))
+def test_a_packer_that_the_host_lacks_is_said(logs: Path, tmp_path: Path, shell: str) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("cat", "dd", "expr", "grep", "gzip", "bzip2", "head", "ls", "sleep", "sort", "stat", "tail", "wc"):
+        found = shutil.which(name)
+        assert found
+        (tools / name).symlink_to(found)
+    (tools / "shell").symlink_to(shutil.which(shell) or "")
+    reply = run(search_request(HOST, [str(logs)], LogQuery()), str(tools / "shell"), only=str(tools))
+    assert numbers(reply) == [*range(10), *range(20, 50)]
+    assert unread(reply.sections) == (f"{logs}.3.xz could not be read: the host has no xz",)
 
 
 def test_odd_bytes_and_a_last_line_without_an_end(tmp_path: Path) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from mailtui import session
+from mailtui.config import Host
+from mailtui.errors import NoMta
 from mailtui.model import Identity
 from mailtui.mta.contract import Read
 from mailtui.mta.sendmail import detect
@@ -52,7 +56,7 @@ def answers(cf: str = "sm2.cf.options", *, epoch: bytes = b"1000", took: float =
     return Reply(sections, 0, took=took)
 
 
-def found(reply: Reply, rights: Reply | None = None, refused: set[tuple[str, str]] | None = None) -> Identity:
+def found(reply: Reply, rights: Reply | None = None, refused: set[tuple[str, ...]] | None = None) -> Identity:
     def answer(request: Request) -> Reply:
         return reply if request.script is detect.DETECT else rights or Reply((), 3)
 
@@ -73,6 +77,7 @@ def test_facts_of_a_host_with_queue_groups() -> None:
     assert (fact("queue_la"), fact("refuse_la"), fact("max_daemon_children")) == ("60", "90", "150")
     assert fact("control_socket") == "/var/run/sendmail/mta/smcontrol"
     assert fact("host_status_directory") == "/var/lib/sendmail/host_status"
+    assert (fact("run_as"), fact("submit_as"), fact("datablock")) == ("smmta", "smmsp", "3600")
     assert (fact("min_queue_age"), fact("max_queue_run_size"), fact("zone")) == ("", "", "+0100")
 
 
@@ -116,6 +121,17 @@ def test_no_sendmail_and_another_mail_server() -> None:
     assert play(detect.detect(lambda: 0.0, set()), lambda request: other).value is None
 
 
+def test_sendmail_that_does_not_say_its_version_in_time() -> None:
+    host, _, cf, *rest = answers().sections
+    late = Section("version", (), b"\n"), Section("late", (), b"ended after 20 seconds\n")
+    read = play(detect.detect(lambda: 0.0, set(), sudo=False), lambda request: Reply((host, *late, cf, *rest), 0))
+    assert read.value is not None
+    assert (read.value.version, read.value.fact("queue_directory")) == ("unknown", "/var/spool/mqueue/q*")
+    assert [each.status for each in read.evidence if b"ended after 20 seconds" in each.output] == [124]
+    nothing = Reply((host, *late), 0)
+    assert play(detect.detect(lambda: 0.0, set()), lambda request: nothing).value is None
+
+
 def test_sudo_counts_only_where_it_may_be_asked() -> None:
     rules = Section("rules", (), b"User oncall may run the following commands\n")
     allowed = Section("allowed", (), b"-bp -v\n-bp -v -qQ\ncat\n/usr/local/libexec/mailtui-helper\n")
@@ -127,7 +143,7 @@ def test_sudo_counts_only_where_it_may_be_asked() -> None:
 
 
 def test_sudo_that_said_no_is_not_asked_again() -> None:
-    refused: set[tuple[str, str]] = set()
+    refused: set[tuple[str, ...]] = set()
     asked: list[str] = []
 
     def answer(request: Request) -> Reply:
@@ -137,6 +153,33 @@ def test_sudo_that_said_no_is_not_asked_again() -> None:
     for _ in range(2):
         play(detect.detect(lambda: 0.0, refused), answer)
     assert asked == ["sendmail/detect", "sendmail/rights", "sendmail/detect"]
+
+
+def test_sudo_of_another_host_with_the_same_name_is_asked() -> None:
+    refused: set[tuple[str, ...]] = set()
+    rules = Section("rules", (), b"User oncall may run the following commands\n")
+    yes, no = Reply((rules, Section("allowed", (), b"cat\n")), 0), Reply((rules,), 2)
+
+    def of(machine: bytes) -> Reply:
+        head, *rest = answers().sections
+        return Reply((Section("host", (), head.body + b"machine " + machine + b"\n"), *rest), 0)
+
+    assert found(of(b"10.0.0.1 22 aa"), no, refused).fact("sudo") == ""
+    assert found(of(b"10.0.0.2 22 bb"), yes, refused).fact("sudo") == "/usr/bin/sudo"
+    assert found(of(b"10.0.0.1 22 aa"), yes, refused).fact("sudo") == "", "the first one is not asked again"
+
+
+def test_sudo_is_left_alone_where_it_is_not_wanted() -> None:
+    asked: list[tuple[str, bytes]] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append((request.script.name, request.data))
+        return answers()
+
+    read: Read[Identity | None] = play(detect.detect(lambda: 0.0, set(), sudo=False), answer)
+    assert asked == [("sendmail/detect", b"never\n")]
+    assert read.value is not None
+    assert [read.value.fact(name) for name in ("sudo", "sudo_found", "helper", "sudo_cat", "sudo_list")] == [""] * 5
 
 
 @pytest.mark.parametrize(
@@ -191,6 +234,20 @@ async def test_script_finds_what_sendmail_says_is_in_use(tmp_path: Path, monkeyp
     assert (read.value.fact("queue_directory"), read.value.fact("queue_groups")) == ("/q/'odd' path*", "g /q/g")
 
 
+@pytest.mark.parametrize("present", [True, False])
+async def test_sendmail_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, present: bool) -> None:
+    timeout, sleep = shutil.which("timeout"), shutil.which("sleep")
+    program(tmp_path / "bin/sendmail", f"echo Version 8.18.1; exec {sleep} 60")
+    program(tmp_path / "bin/timeout", f'shift\nexec {timeout} 0.3 "$@"' if present else "exit 127")
+    program(tmp_path / "bin/sleep", f'[ "$1" != 20 ] || set -- 0.3\nexec {sleep} "$@"')
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    reply = await run(Request(detect.DETECT, b"never\n"))
+    assert reply.body("version").startswith(b"Version 8.18.1\n")
+    assert b"20 seconds" in reply.body("late")
+    assert bool(reply.named("cf")) is Path("/etc/mail/sendmail.cf").exists()
+    assert reply.named("end")
+
+
 async def test_other_mail_servers_sendmail_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path / "postfix/sendmail", f"touch {tmp_path}/ran")
     (tmp_path / "bin").mkdir()
@@ -199,6 +256,38 @@ async def test_other_mail_servers_sendmail_is_not_run(tmp_path: Path, monkeypatc
     reply = await run(Request(detect.DETECT))
     assert not reply.named("version")
     assert not (tmp_path / "ran").exists()
+
+
+async def test_script_does_not_run_sudo_that_is_to_be_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "bin/sudo", f"touch {tmp_path}/ran; echo Sudo version 1.9.13")
+    program(tmp_path / "bin/id", "echo 1000")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.7 51000 192.0.2.1 22")
+    reply = await run(Request(detect.DETECT, b"never\n"))
+    assert b"sudo_found \n" in reply.body("host")
+    assert b"\nmachine 192.0.2.1 22" in reply.body("host")
+    assert not (tmp_path / "ran").exists()
+    reply = await run(Request(detect.DETECT))
+    assert b"\nsudo_version 1.9.13\n" in reply.body("host")
+
+
+@pytest.mark.parametrize(("wish", "asked"), [("never", False), ("auto", True), ("ask", True)])
+async def test_the_configuration_tells_whether_sudo_may_run(
+    monkeypatch: pytest.MonkeyPatch, wish: str, asked: bool
+) -> None:
+    told: list[bool] = []
+
+    async def instead(transport: object, wanted: str, *, sudo: bool) -> session.Detected:
+        told.append(sudo)
+        raise NoMta("none here")
+
+    monkeypatch.setattr("mailtui.session.detect", instead)
+    with pytest.raises(NoMta):
+        async with session.Link.open(Host(name="h", transport="local", sudo=wish)):
+            pass
+    assert told == [asked]
 
 
 async def test_sudo_is_not_asked_where_our_rules_are_not_installed(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from mailtui.transport.gate import Gate
 from mailtui.transport.local import LocalTransport
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "sendmail"
-LONG_AGO = time.time() - 3600  # to which times are set back, so that they prove something
+LONG_AGO = time.time() - 7200  # to which times are set back, so that they prove something
 
 
 class Watched(LocalTransport):
@@ -193,6 +195,29 @@ async def test_lost_files_and_orphans(spool: Path, tools: str) -> None:
     assert [row.id for row in later.listing.rows] == ["6AMKAAAA000003"], "a young orphan is looked at again"
 
 
+async def test_message_that_is_still_received_is_not_lost(spool: Path, tools: str) -> None:
+    data = spool / "mqueue/q1/df6AMKAAAA000001"
+    data.write_bytes(b"a large message over a slow line")
+    settle(spool)
+    os.utime(data, (time.time() - 1800,) * 2)
+    reading, _ = await read(spool)
+    assert "6AMKAAAA000001" not in by_id(reading)
+    again, verbs = await read(spool, known(reading))
+    assert "sweep" in verbs, "it is looked at again"
+    assert again.listing.rows == ()
+    reply = Reply(
+        (
+            Section("dir", ("0", "mqueue", "-", "ok", "1", "1", "1000"), b"/q"),
+            Section("names", ("0",), b"df6AMKAAAA000001 7 600 5\n"),
+            Section("end", ("0", "0", "0"), b""),
+        ),
+        0,
+    )
+    assert engine.contents("mx1", reply, identity(spool)).rows == []
+    (lost,) = engine.contents("mx1", reply, identity(spool, datablock="300")).rows
+    assert lost.state is QueueState.LOST
+
+
 async def test_data_file_in_another_directory_of_the_queue(spool: Path, tools: str) -> None:
     (spool / "mqueue/q1/df6AMJNXAv000136").rename(spool / "mqueue/bulk/df6AMJNXAv000136")
     (spool / "mqueue/q1/df6AMJNXAw000136").unlink()
@@ -352,6 +377,52 @@ def test_queue_that_may_not_be_entered_is_never_empty() -> None:
     )
     assert "status 78" in told and "Permission denied" in told
     assert "`mailtui sudoers sm3 --for list,read --helper`" in told
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="becomes another user")
+@pytest.mark.parametrize("kind", ["queue_perl", "queue_sh"])
+def test_pattern_below_a_directory_that_may_not_be_listed_is_denied(tmp_path: Path, kind: str) -> None:
+    for folder in (tmp_path, *list(tmp_path.parents)[:3]):
+        folder.chmod(folder.stat().st_mode | 0o711)
+    (tmp_path / "mqueue/q1").mkdir(parents=True)
+    (tmp_path / "engine.sh").write_bytes(engine.source("engine.sh"))
+    paths = (tmp_path / "mqueue", "q*"), (tmp_path / "none", "q*"), (tmp_path / "mqueue", "none")
+    asked = "readall\n" + "".join(f"D mqueue mqueue {parent}/{name}\n" for parent, name in paths) + ".\n"
+    command = f". {tmp_path}/engine.sh; {kind}"
+
+    def states() -> list[str]:
+        done = subprocess.run(
+            ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", command],
+            input=asked, env={"MARK": "MARK", "PATH": os.environ["PATH"]}, text=True, capture_output=True, check=True,
+        )  # fmt: skip
+        heads = [line.split() for line in done.stdout.splitlines() if line.startswith("MARK ") and " dir " in line]
+        return [next(word for word in head if word in ("ok", "denied", "gone")) for head in heads]
+
+    (tmp_path / "mqueue").chmod(0o711)
+    assert states() == ["denied", "gone", "gone"]
+    (tmp_path / "mqueue").chmod(0o755)
+    assert states() == ["ok", "gone", "gone"]
+
+
+def test_directory_that_an_old_helper_does_not_know_is_named() -> None:
+    helped = replace(LOGIN, facts=(
+        *(pair for pair in LOGIN.facts if pair[0] != "queue_directory"), ("helper", "/usr/local/libexec/mailtui-helper"),
+        ("queue_directory", "/var/spool/mqueue/q*"), ("queue_groups", "bulk /var/spool/mqueue/bulk"),
+    ))  # fmt: skip
+    old = denied(("mqueue-client", "ok", "/var/spool/mqueue-client"), ("mqueue", "ok", "/var/spool/mqueue/q1"))
+    reading = play(listing.list_queue("sm3", helped, None, lambda: 1795400000.0), lambda request: old)
+    assert not reading.listing.complete
+    assert reading.listing.missing == (
+        "/var/spool/mqueue/bulk is not among the helper's directories; "
+        "print the helper anew: `mailtui sudoers sm3 --for list,read --helper`",
+    )
+    new = denied(
+        ("mqueue-client", "ok", "/var/spool/mqueue-client"),
+        ("mqueue", "ok", "/var/spool/mqueue/bulk"),
+        ("mqueue", "gone", "/var/spool/mqueue/q*"),
+    )
+    reading = play(listing.list_queue("sm3", helped, None, lambda: 1795400000.0), lambda request: new)
+    assert reading.listing.missing == ("/var/spool/mqueue/q* does not exist, though the configuration names it",)
 
 
 def test_one_view_that_is_refused_is_named() -> None:

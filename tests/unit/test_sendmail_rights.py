@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,10 +113,24 @@ def test_no_line_for_a_command_that_the_login_might_replace(foreign: str) -> Non
 
 
 def test_nothing_to_grant() -> None:
-    assert rights.sudoers(identity(), ["retry"], helper=False) == ""
+    assert rights.sudoers(identity(), ["retry"], helper=False) == "# retry: no line: not built yet.\n"
     assert "needs no sudo" in rights.sudoers(identity(uid="0"), ["list"], helper=False)
     odd = Identity("sendmail", "8", (), 0.0, "x ALL=(ALL) ALL\n", identity().facts)
     assert all(line.startswith("#") for line in rights.sudoers(odd, ["list"], helper=False).splitlines())
+
+
+def test_what_gets_no_line_is_said_with_the_reason_and_the_heading_claims_no_more() -> None:
+    text = rights.sudoers(identity(sudo_version="1.8.31", logs=""), ["list", "read", "logs", "retry"], helper=False)
+    assert "for mailtui: list.\n" in text
+    assert "# read: no line: sudo 1.8.31 cannot name single queue files" in text
+    assert "# logs: no line: no mail log was found" in text
+    assert "# retry: no line: not built yet.\n" in text
+
+
+def test_configured_logs_are_granted_instead_of_those_found() -> None:
+    text = rights.sudoers(identity(), ["logs"], helper=False, logs=["/srv/log/mail", "/srv/my log", "/srv/*"])
+    assert "/srv/log/mail" in text
+    assert not any(word in text for word in ("/var/log", "my log", "/srv/*"))
 
 
 def test_visudo_accepts_the_lines(tmp_path: Path) -> None:
@@ -262,7 +277,7 @@ async def test_listing_by_the_helper_is_the_listing_of_root(spool: Path, tmp_pat
     for path in [*spool.rglob("*"), spool]:
         os.utime(path, (1_000_000, 1_000_000))
     direct = identity(queue_directory=f"{spool}/mqueue", queue_groups="", client_queue="", submit_cf="")
-    through = identity(sudo=str(sudo), helper=str(helper), submit_cf="")
+    through = replace(direct, facts=(*direct.facts, ("sudo", str(sudo)), ("helper", str(helper))))
     transport = LocalTransport(gate=Gate(REGISTRY, read_only=True))
     try:
         expected = await drive(transport, listing.list_queue("mx1", direct, None, time.time))

@@ -244,6 +244,16 @@ def test_rates_over_a_minute_from_mailstats() -> None:
     assert [(limit.name, limit.used) for limit in sample.limits] == [("ConnectionRateThrottle", 1.0)]
 
 
+def test_the_evidence_is_the_newest_of_each_thing_and_what_one_would_type() -> None:
+    parser = stats.stats_parser("sm1", identity())
+    parser.feed([mail(0, 1000), Section("space", (), b"one"), Section("proc", (), b"a")], 1.0)
+    parser.feed([Section("proc", (), b"b")], 6.0)
+    shown = {each.command: each.output for each in parser.evidence()}
+    assert shown["df -Pk /var/spool/mqueue"] == b"one"
+    assert shown["mailstats -P"] == mail(0, 1000).body
+    assert [output for command, output in shown.items() if command.startswith("cat /proc/stat")] == [b"b"]
+
+
 def test_rates_begin_anew_with_a_new_statistics_file() -> None:
     parser = stats.stats_parser("sm1", identity())
     parser.feed([mail(500, 1000)], 1.0)
@@ -375,6 +385,7 @@ def host(tmp_path: Path) -> Path:
     for pid, title in (("1", b"init\0"), ("99", b"sendmail: MTA: accepting connections\0\0"), ("4", b"evil $(id)\0")):
         (proc / pid).mkdir(parents=True)
         (proc / pid / "cmdline").write_bytes(title)
+        (proc / pid / "status").write_bytes(b"Name:\tx\nUid:\t0\t0\t0\t0\n")
         (proc / pid / "stat").write_bytes(b"%s (x) S 1 %s 0 -1 4 0\n" % (pid.encode(), pid.encode()))
     (proc / "net").mkdir()
     (proc / "net/tcp").write_bytes(
@@ -417,13 +428,33 @@ def test_script_in_every_shell(shell: str, host: Path) -> None:
     assert taken[2].queue == first.queue, "what is read less often stays"
 
 
+@pytest.mark.parametrize("shell", shells(*SHELLS))
+def test_titles_of_other_users_prove_nothing(shell: str, host: Path) -> None:
+    status = host / "proc/99/status"
+    asked = identity(queue_directory=f"{host}/my queue/q*", pid_file="", run_as="1234", submit_as="nobody")
+    daemons = {}
+    # real, effective, saved and file system user: a set-user-id program lends its own to whoever starts it
+    for uids in ("1000 0 0 0", "100 100 100 100", "0 0 0 0", "1234 1234 1234 1234", "65534 65534 65534 65534"):
+        status.write_text(f"Name:\tx\nUid:\t{uids.replace(' ', chr(9))}\nGid:\t0\t0\t0\t0\n")
+        with running(shell, asked, 0.1, MAILTUI_PROC=f"{host}/proc") as stream:
+            sample = stats.stats_parser("sm1", asked).feed(next(stream), 1.0)
+        assert sample.processes is not None
+        assert sample.processes.total == 3
+        daemons[uids.split()[0]] = sample.service.daemon
+    assert daemons == {"1000": False, "100": False, "0": True, "1234": True, "65534": True}
+
+
 # BusyBox's shell runs its own applets before the stand-ins on PATH.
 @pytest.mark.parametrize("shell", shells(*(one for one in SHELLS if one != "busybox ash")))
 def test_script_without_proc(shell: str, host: Path, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
     for name, text in (
-        ("ps", "printf '  PID  PPID USER COMMAND\\n 1 0 root init\\n 9 1 root sendmail: accepting connections\\n'"),
+        (
+            "ps",
+            "printf '  PID  PPID USER COMMAND\\n 1 0 root init\\n 9 1 root sendmail: accepting connections\\n"
+            " 8 1 evil sendmail: accepting connections\\n'",
+        ),
         ("uptime", "echo 'up 1 day, load averages: 0.5, 0.6, 0.7'"),
         ("sysctl", "echo hw.ncpu: 3"),
         ("netstat", "echo 'tcp4  0  0 *.25   *.*   LISTEN'"),
@@ -437,7 +468,7 @@ def test_script_without_proc(shell: str, host: Path, tmp_path: Path) -> None:
     assert sample.service.accepting is Accepting.YES
     assert sample.service.listening == ("0.0.0.0:25",)
     assert sample.processes is not None
-    assert (sample.processes.total, sample.processes.mta) == (2, 1)
+    assert (sample.processes.total, sample.processes.mta) == (3, 1)
 
 
 def test_slow_sections_are_rare() -> None:

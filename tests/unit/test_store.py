@@ -44,7 +44,8 @@ from mailtui.store import (
     decode,
     encode,
 )
-from mailtui.store.log import CODES, RATE_WINDOW, LogBuffer, matching
+from mailtui.store.log import CODES, RATE_LEAST, RATE_WINDOW, LogBuffer, matching
+from mailtui.store.store import SAMPLES
 
 SERVICE = Service(True, ("*:25",), Accepting.YES, None, ())
 STATS = Stats(
@@ -226,6 +227,34 @@ def test_evidence_is_that_of_the_last_reading_and_cut_where_long() -> None:
     assert [shown.command for shown in made.evidence("h", "queue")] == ["two", "three"]
     assert made.evidence("h", "queue")[0].output.endswith(b"bytes more]\n")
     assert made.evidence("h", "log") == ()
+
+
+def test_the_evidence_of_a_log_is_its_newest_lines_as_they_came() -> None:
+    made = store(
+        LogRead("h", 1.0, "/old", 0, b"Nov 1 old\n", False),
+        LogRead("h", 2.0, "/log", 0, b"Nov 2 a: \x1b[1m\n", True),
+        LogRead("h", 3.0, "/log", 17, b"Nov 2 b\n", True),
+    )
+    (shown,) = made.evidence("h", "log")
+    assert (shown.command, shown.output) == ("tail -c 22 /log", b"Nov 2 a: \x1b[1m\nNov 2 b\n")
+    made.apply(LogRead("h", 4.0, "/log", 25, b"x" * 50_000 + b"\n" + b"y" * 50_000 + b"\n", True))
+    assert made.evidence("h", "log")[0].output == b"y" * 50_000 + b"\n"
+    made.apply(LogGapped("h", 5.0, "/log", "rotated twice"))
+    assert made.evidence("h", "log") == ()
+
+
+def test_the_last_samples_are_kept() -> None:
+    made = store(*(StatsRead("h", float(at), replace(STATS, taken_at=float(at))) for at in range(SAMPLES + 5)))
+    assert [each.taken_at for each in made.samples("h")] == [float(at) for at in range(5, SAMPLES + 5)]
+
+
+def test_rates_of_the_first_moments_and_of_a_time_away_are_not_told() -> None:
+    made = store(LogRead("h", 100.0, "f", 0, b"to=x\n" * 30, True))
+    assert made.rates("h", 100.0 + RATE_LEAST - 1) == Rates()
+    assert made.rates("h", 130.0).delivered == 60.0
+    made.apply(LinkChanged("h", 200.0, LinkState.OK))
+    made.apply(LogRead("h", 201.0, "f", 0, b"to=x\n", True))
+    assert made.rates("h", 231.0).delivered == 2.0
 
 
 def test_rates_come_from_the_live_log_alone_where_the_mta_counts_nothing() -> None:

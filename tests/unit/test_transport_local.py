@@ -20,16 +20,18 @@ from mailtui.errors import (
     AuthenticationFailed,
     HostKeyRefused,
     MailtuiError,
+    Misconfigured,
     NeedsInput,
     Refused,
     TimedOut,
     Unreachable,
 )
 from mailtui.procedure import Limits, Procedure, Registry, Reply, Request, Script, Section
-from mailtui.transport import frames
+from mailtui.transport import frames, local
 from mailtui.transport.backoff import Backoff
 from mailtui.transport.contract import BOOTSTRAP, Begin, Data, End
 from mailtui.transport.drive import drive
+from mailtui.transport.exchange import OneShot
 from mailtui.transport.gate import Gate
 from mailtui.transport.local import LocalTransport
 from mailtui.transport.pulse import STALE, Link
@@ -59,6 +61,7 @@ ECHO = script("echo", "section a; echo hi")
 STRAY = script("stray", "echo stray; section a; IFS=,; section b c d; exit 9")
 DAEMON = script("daemon", "section a; sleep 600 & echo $!; exit 0")
 HANG = script("hang", "section a; echo begun; sleep 600 & sleep 601")
+STOPPED = script("stopped", "trap '' TERM; section a; echo $$; kill -STOP $$; sleep 600")
 STATUS = script("status", "section a; kill -TERM $(sh -c 'echo $PPID')")
 ENDS = script("ends", "section a; echo one; section b; echo two")
 RECORDS = script(
@@ -149,6 +152,68 @@ async def test_a_stream(here: LocalTransport) -> None:
 async def test_the_limit(here: LocalTransport) -> None:
     with pytest.raises(TimedOut, match=r"0\.2 s"):
         await here.run(Request(HANG, limits=Limits(seconds=0.2)))
+
+
+class Pipe:
+    """A wire that only sends, to a process of the test's own."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def write(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def pause(self) -> None:
+        pass
+
+    resume = close = pause
+
+
+async def test_a_one_shot_is_limited_on_the_host_as_well() -> None:
+    """A client that hangs, its connection open, ends nothing: the host does."""
+    process = subprocess.Popen(["/bin/sh", "-c", BOOTSTRAP], stdin=-1, stdout=-1, start_new_session=True)
+    OneShot(Request(HANG, limits=Limits(seconds=0.2))).start(Pipe(process))
+    await until(lambda: any("sleep 601" in line for line in session(process.pid)))
+    await until(lambda: not session(process.pid), within=6)
+    await asyncio.to_thread(process.communicate, None, 20)
+
+
+class Complaining(Pipe):
+    """A wire whose host prints much to standard error, and then ends the run."""
+
+    def __init__(self, exchange: OneShot) -> None:
+        self._exchange = exchange
+
+    def write(self, data: bytes) -> None:
+        if data != frames.BYE:
+            for piece in (b"first ", *[b"more " * 2000] * 50, b"last"):
+                self._exchange.complained(piece)
+            self._exchange.received(f"{self._exchange.mark} @begin 1\n{self._exchange.mark} @end 0\n".encode())
+
+
+async def test_standard_error_is_bounded() -> None:
+    """Its beginning and its end are kept: what was wrong stands in one of them."""
+    exchange = OneShot(Request(ECHO))
+    reply = await exchange.reply(Complaining(exchange))
+    assert len(reply.stderr) == frames.NOISE
+    assert (reply.stderr[:6], reply.stderr[-4:], reply.status) == (b"first ", b"last", 0)
+
+
+async def test_where_the_watchdog_fails_we_end_everything(
+    here: LocalTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_LEAVE", 0.1)
+    leader = 0
+    async with asyncio.timeout(10):
+        async with here.stream(Request(STOPPED)) as events:
+            async for event in events:
+                if isinstance(event, Data):
+                    leader = int(event.body)
+                    break
+            await until(lambda: any("sleep 600" in line for line in session(leader)))
+        await until(lambda: not session(leader))
 
 
 async def test_closed() -> None:
@@ -322,7 +387,9 @@ def test_back_off_doubles_up_to_a_minute() -> None:
     assert [round(jittered.failed(TimedOut("late")) or 0) for _ in range(8)] == [1, 1, 2, 4, 8, 16, 30, 30]
 
 
-@pytest.mark.parametrize("error", [AuthenticationFailed("no"), HostKeyRefused("no"), NeedsInput("no")])
+@pytest.mark.parametrize(
+    "error", [AuthenticationFailed("no"), HostKeyRefused("no"), Misconfigured("no"), NeedsInput("no")]
+)
 def test_never_again_after_a_refused_login(error: MailtuiError) -> None:
     assert Backoff().failed(error) is None
 

@@ -11,22 +11,25 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import asyncssh
 import pytest
 
+from mailtui.clock import SYSTEM
 from mailtui.errors import (
     AuthenticationFailed,
     HostKeyRefused,
     NeedsInput,
+    Refused,
     RestrictedShell,
     TimedOut,
     Unreachable,
 )
 from mailtui.procedure import Limits, Registry, Request, Script
 from mailtui.transport import connect, ssh
+from mailtui.transport.backoff import Backoff
 from mailtui.transport.contract import BOOTSTRAP, Begin, Data, End
 from mailtui.transport.exchange import Stream
 from mailtui.transport.gate import Gate
@@ -69,6 +72,10 @@ class Host(asyncssh.SSHServer):
     max_sessions: int = 10
     accepts: bool = True
     port: int = 0
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.connections.append(conn)
 
     def public_key_auth_supported(self) -> bool:
         return True
@@ -235,6 +242,44 @@ async def test_restricted_shells(text: str, words: str, tmp_path: Path) -> None:
         await transport.close()
         assert words in refused.value.message
         assert refused.value.cure
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "/bin/sh: 1: Cannot fork",
+        "bash: fork: retry: Resource temporarily unavailable",
+        "sh: can't fork: Resource temporarily unavailable",
+        "zsh: fork failed: resource temporarily unavailable",
+        "No more processes.",
+    ],
+)
+async def test_a_host_without_a_process_to_spare_is_tried_again(words: str, tmp_path: Path) -> None:
+    shell = tmp_path / "busy"
+    shell.write_text(f'#!/bin/sh\necho "{words}" >&2\nexit 2\n')
+    shell.chmod(0o755)
+    async with sshd(tmp_path, str(shell)) as host:
+        transport = await host.connect()
+        with pytest.raises(Unreachable, match="no process to spare") as busy:
+            await transport.run(Request(ECHO))
+        with pytest.raises(Unreachable, match="no process to spare"):
+            async with transport.stream(Request(TICKS)):
+                pass
+        await transport.close()
+        assert words in busy.value.message
+        assert busy.value.cure
+        assert Backoff().failed(busy.value) is not None
+
+
+async def test_the_gate_is_asked_before_anything_is_sent(host: Host) -> None:
+    transport = await SshTransport.connect(host.target, gate=Gate(REGISTRY))
+    with pytest.raises(Refused):
+        await transport.run(Request(CHANGE, limits=Limits(seconds=0.3)))
+    with pytest.raises(Refused):
+        async with transport.stream(Request(CHANGE)):
+            pass
+    await transport.close()
+    assert host.commands == []
 
 
 async def test_every_byte_comes_back(host: Host) -> None:
@@ -459,6 +504,20 @@ async def test_an_idle_link_knows_when_it_was_heard(host: Host) -> None:
     await transport.close()
 
 
+async def test_a_silent_peer_is_noticed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No end, no error, only silence: asked for a sign of life, it gives none, and the link is lost."""
+    monkeypatch.setattr(connect, "KEEPALIVE", 0.1)
+    transport = await host.connect()
+    peer = host.connections[-1]._transport
+    assert isinstance(peer, asyncio.Transport)
+    peer.pause_reading()
+    await until(transport.lost.is_set)
+    with pytest.raises(Unreachable, match="closed"):
+        await transport.run(Request(ECHO))
+    peer.resume_reading()
+    await transport.close()
+
+
 async def test_six_channels_at_most(host: Host) -> None:
     """Twice as many are seen on the host at worst: a closed channel's shell takes a moment to leave."""
     host.max_sessions = 1000
@@ -510,6 +569,29 @@ async def test_open_stream(host: Host) -> None:
     await server.wait_closed()
 
 
+async def test_a_tcp_connection_takes_a_channel(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "CHANNELS", 1)
+    monkeypatch.setattr(ssh, "_OPEN", 0.3)
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    transport = await host.connect()
+    for _ in range(2):
+        stream = await transport.open_stream("127.0.0.1", port)
+        with pytest.raises(TimedOut, match="no free session"):
+            await transport.run(Request(ECHO))
+        with pytest.raises(TimedOut, match="in use"):
+            await transport.open_stream("127.0.0.1", port)
+        await stream.close()
+        await stream.close()
+    with pytest.raises(Unreachable):
+        await transport.open_stream("127.0.0.1", 1)
+    monkeypatch.setattr(ssh, "_OPEN", 20)
+    assert (await transport.run(Request(ECHO))).status == 3
+    await transport.close()
+    server.close()
+    await server.wait_closed()
+
+
 async def test_the_users_configuration_does_not_reach_the_session(host: Host, tmp_path: Path) -> None:
     """D12: RemoteCommand, RequestTTY, SendEnv, SetEnv and ForwardAgent take no effect."""
     config = tmp_path / "config"
@@ -534,8 +616,18 @@ async def test_through_a_jump_host(host: Host, tmp_path: Path) -> None:
         "inner", "127.0.0.1", host.port, "oncall", tmp_path / "key", target.known_hosts,
         jump=f"oncall@127.0.0.1:{host.port}", config=(config,),
     )  # fmt: skip
-    transport = await SshTransport.connect(target, gate=Gate(REGISTRY))
+    now = 100.0
+    clock = replace(SYSTEM, monotonic=lambda: now)
+    transport = await SshTransport.connect(target, gate=Gate(REGISTRY), clock=clock)
     assert (await transport.run(Request(ECHO, b"a\n"))).body("all") == b"a\n"
+    now += 60
+    assert transport.link.silent == 0
+    async with transport.stream(Request(HANG)) as events:
+        await until(lambda: any("sleep 601" in line for line in host.alive()))
+        await anext(events)
+        now += 7
+        # the jump host was heard just now; that says nothing of the host behind it
+        assert transport.link.stale
     await transport.close()
     strange = tmp_path / "empty"
     strange.touch()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from textual.app import App, ComposeResult
-from textual.widgets import Input
+from textual.widgets import Button, Input
 
 from mailtui.widgets import Fault, FilterBar
 from mailtui.widgets.filter_bar import fault_line
@@ -24,14 +24,15 @@ def check(text: str) -> Fault | str | None:
 
 
 class Shown(App[None]):
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str = "", unfinished: Callable[[str], bool] | None = None) -> None:
         super().__init__()
-        self.bar = FilterBar(check, text=text)
+        self.bar = FilterBar(check, text=text, unfinished=unfinished)
         self.changed: list[str] = []
         self.closed: list[str] = []
 
     def compose(self) -> ComposeResult:
         yield self.bar
+        yield Button("elsewhere")
 
     def on_mount(self) -> None:
         self.bar.focus()
@@ -115,6 +116,30 @@ async def test_a_text_from_outside_counts_as_typed(painted_frame: Frame) -> None
         await quiet(app, painted_frame)
         assert app.changed == ["to:x"]
         assert app.query_one(Input).value == "to:x"
+
+
+async def test_a_text_in_force_already_is_shown_and_not_announced(painted_frame: Frame) -> None:
+    app = Shown()
+    async with app.run_test(size=(60, 10)) as pilot:
+        app.bar.show_text("to:x")
+        await quiet(app, painted_frame)
+        assert app.query_one(Input).value == "to:x"
+        assert app.changed == []
+        await pilot.press("end", "y")
+        await quiet(app, painted_frame)
+        assert app.changed == ["to:xy"]
+
+
+@pytest.mark.parametrize("done", ["enter", "tab"])
+async def test_the_beginning_of_something_is_announced_only_when_done(done: str, painted_frame: Frame) -> None:
+    app = Shown(unfinished=lambda text: text.endswith("age"))
+    async with app.run_test(size=(60, 10)) as pilot:
+        await pilot.press(*"page")
+        await quiet(app, painted_frame)
+        assert "page" not in app.changed
+        await pilot.press(done)
+        await quiet(app, painted_frame)
+        assert app.changed[-1] == "page"
 
 
 async def test_a_text_it_starts_with_is_checked_but_not_announced(

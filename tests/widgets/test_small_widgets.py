@@ -76,6 +76,19 @@ def test_fold_with_a_hang_loses_nothing(segments: list[Segment], width: int) -> 
     assert "".join(s.text for row in rows for s in row if s is not hang) == "".join(s.text for s in segments)
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("delay=1, stat=Deferred by mx", ["delay=1, ", "stat=Deferred ", "by mx"]),
+        ("a " + "x" * 30, ["a " + "x" * 12, "x" * 14, "xxxx"]),
+        ("日本 word 日本語 last", ["日本 word ", "日本語 last"]),
+    ],
+)
+def test_fold_breaks_at_a_blank_where_one_is_near(text: str, rows: list[str]) -> None:
+    for segments in ([Segment(text)], [Segment(text[:7]), Segment(text[7:])]):
+        assert ["".join(s.text for s in row) for row in fold(segments, 14)] == rows
+
+
 def test_what_is_cut_ends_with_the_ellipsis_and_keeps_its_style() -> None:
     red = Style(color="red")
     fitted = fit([Segment("abc", red), Segment("def", red)], 5, "left", Style(bold=True), "~")

@@ -95,7 +95,7 @@ async def test_going_up_pauses_and_says_what_is_new(screen_lines: ScreenLines, p
         await pilot.press("k")
         await painted_frame(app)
         assert app.view.cursor_line == 98
-        assert screen_lines(app)[-1].endswith("paused  ")
+        assert screen_lines(app)[-1].split() == ["line", "99"], "nothing covers the newest line"
         log.end += 1312
         await flushed(app, painted_frame)
         assert screen_lines(app)[-1].rstrip().endswith("↓ +1,312 new")
@@ -339,6 +339,15 @@ async def test_empty(screen_lines: ScreenLines, painted_frame: Frame) -> None:
         assert "no lines match" in "\n".join(screen_lines(app))
         await pilot.press("enter")
         assert app.activated() == []
+
+
+async def test_the_empty_text_changes_and_is_wrapped(screen_lines: ScreenLines, painted_frame: Frame) -> None:
+    app = Shown(TailView(Log(0)))
+    async with app.run_test(size=(20, 10)):
+        app.view.set_empty(Content("the log was not read: no route to host"))
+        await painted_frame(app)
+        text = " ".join("\n".join(screen_lines(app)).split())
+        assert "the log was not read: no route to host" in text
 
 
 async def test_a_style_name_in_content_and_hostile_text(screen_lines: ScreenLines, painted_frame: Frame) -> None:

@@ -266,6 +266,48 @@ async def test_a_heading_asks_for_a_sort_and_shows_it(screen_lines: ScreenLines)
         assert "ID▲" not in screen_lines(app)[0]
 
 
+async def test_the_sign_of_the_sort_stands_behind_a_heading_as_wide_as_its_column(screen_lines: ScreenLines) -> None:
+    class Narrow(Rows):
+        columns = (Column("tries", "TRIES", width=5, align="right"), Column("size", "SIZE", width=4))
+
+    app = Shown(Narrow(range(9)))
+    async with app.run_test(size=(13, 20)) as pilot:
+        app.table.sort = ("tries", True)
+        await pilot.pause()
+        assert screen_lines(app)[0] == "  TRIES▼SIZE "
+        app.table.sort = ("size", False)
+        await pilot.pause()
+        assert screen_lines(app)[0] == "  TRIES SIZE▲"
+
+
+async def test_what_is_cut_before_a_mark_keeps_what_follows_it(screen_lines: ScreenLines) -> None:
+    class Addresses(Rows):
+        columns = (Column("why", "WHY", width=20, cut_before="@"),)
+
+        def cells(self, index: int) -> Sequence[Cell]:
+            return (Content(["eleonora.longname@freemail.example", "a@b.example", "x@" + "long." * 9][index]),)
+
+    app = Shown(Addresses(range(3)))
+    async with app.run_test(size=(40, 20)) as pilot:
+        await pilot.pause()
+        lines = [line[2:22] for line in screen_lines(app)[1:4]]
+        assert lines == ["el…@freemail.example", "a@b.example         ", "x@long.long.long.lo…"]
+
+
+async def test_it_knows_what_it_shows_and_whether_a_person_moved_it() -> None:
+    app = Shown(Rows(range(100)))
+    async with app.run_test(size=(24, 20)) as pilot:
+        assert [column.id for column in app.table.shown_columns] == ["id", "why"]
+        assert not app.table.moved
+        app.table.set_source(Rows(range(-5, 100)))
+        await pilot.pause()
+        assert app.table.cursor_index == 5
+        assert not app.table.moved, "the cursor only followed its key"
+        for keys, moved in (("j", True), ("g", False), ("pagedown", True), ("home", False), ("G", True)):
+            await pilot.press(keys)
+            assert app.table.moved == moved, keys
+
+
 async def test_enter_and_double_click_open_the_row() -> None:
     app = Shown(Rows(range(1000)))
     async with app.run_test(size=(80, 20)) as pilot:

@@ -29,12 +29,12 @@ class Sendmail:
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._refused: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, ...]] = set()
         """Hosts and logins whose sudo has said no: they are not asked again, for that may mail root."""
 
-    def detect(self) -> Procedure[Read[Identity | None]]:
+    def detect(self, *, sudo: bool = True) -> Procedure[Read[Identity | None]]:
         """Find Sendmail; None where the host has none."""
-        return detect.detect(self._now, self._refused)
+        return detect.detect(self._now, self._refused, sudo=sudo)
 
     def capabilities(self, identity: Identity, logs: Sequence[str] = ()) -> Procedure[Read[tuple[Capability, ...]]]:
         """Find what this login may do."""
@@ -81,6 +81,6 @@ class Sendmail:
         """Make a parser of Sendmail's log lines."""
         return log.log_parser(host, identity, now)
 
-    def sudoers(self, identity: Identity, features: Sequence[str], *, helper: bool) -> str:
+    def sudoers(self, identity: Identity, features: Sequence[str], *, helper: bool, logs: Sequence[str] = ()) -> str:
         """Print minimal sudoers lines, and with `helper` the root-owned helper."""
-        return rights.sudoers(identity, features, helper=helper)
+        return rights.sudoers(identity, features, helper=helper, logs=logs)

@@ -42,17 +42,20 @@ _HOST: Final = (
 """Facts that the host tells as they are. `sudo_found` is where sudo lies; `sudo` is set only where it may be asked."""
 
 
-def detect(now: Callable[[], float], refused: set[tuple[str, str]]) -> Procedure[Read[Identity | None]]:
+def detect(
+    now: Callable[[], float], refused: set[tuple[str, ...]], *, sudo: bool = True
+) -> Procedure[Read[Identity | None]]:
     """Find Sendmail; None where the host has none.
 
     `now` is our own clock; `refused` holds the hosts and logins whose sudo has said no, so that none is asked twice.
+    Without `sudo` it is left alone.
     """
-    reply = yield Request(DETECT)
+    reply = yield Request(DETECT, b"" if sudo else b"never\n")
     seen_at = now()
     version = reply.body("version")
     evidence = _evidence(reply)
     found = _VERSION.search(version)
-    if not found:
+    if not found and not (reply.named("late") and reply.named("cf")):
         return Read(None, evidence)
     host = dict(_pairs(reply.body("host")))
     facts = {name: host.get(name, "") for name in _HOST}
@@ -60,7 +63,10 @@ def detect(now: Callable[[], float], refused: set[tuple[str, str]]) -> Procedure
     facts |= _main(reply)
     facts |= _submit(reply)
     asked: tuple[Evidence, ...] = ()
-    who = (host.get("hostname", ""), host.get("login", ""))
+    # Several hosts may have one name: what tells them apart goes with it.
+    who = tuple(host.get(name, "") for name in ("hostname", "machine", "login"))
+    if not sudo:
+        facts["sudo_found"] = ""
     facts |= {"sudo": "", "sudo_list": "", "sudo_cat": "", "helper": ""}
     if facts["sudo_found"] and who not in refused:
         answer = yield Request(RIGHTS, sudo_data(facts))
@@ -75,7 +81,7 @@ def detect(now: Callable[[], float], refused: set[tuple[str, str]]) -> Procedure
             refused.add(who)
     identity = Identity(
         mta="sendmail",
-        version=_text(found[1]),
+        version=_text(found[1]) if found else "unknown",
         instances=("sendmail",),
         clock_skew=_skew(host.get("epoch", ""), _text(reply.body("end")).strip(), seen_at, reply.took),
         login=host.get("login", ""),
@@ -108,8 +114,9 @@ def _skew(begun: str, ended: str, seen_at: float, took: float) -> float | None:
 def _evidence(reply: Reply) -> tuple[Evidence, ...]:
     """Give what was asked as one would type it, and the answers."""
     told = [Evidence("id; uname -a; date; command -v sendmail mailq sudo perl", reply.body("host"), reply.status)]
-    if version := reply.body("version"):
-        told.append(Evidence("sendmail -d0.10 -bt </dev/null", version, reply.status))
+    if version := reply.body("version") + reply.body("late"):
+        status = 124 if reply.named("late") else reply.status
+        told.append(Evidence("timeout 20 sendmail -d0.10 -bt </dev/null", version, status))
     for name in ("cf", "submit"):
         for section in reply.named(name):
             path = _text(section.body.partition(b"\n")[0])
@@ -161,6 +168,8 @@ def _main(reply: Reply) -> dict[str, str]:
         "pid_file": value(b"pidfile"),
         "host_status_directory": _under(value(b"hoststatusdirectory"), value(b"queuedirectory")),
         "host_status_timeout": "" if options is None else seconds(value(b"timeout.hoststatus") or "30m", "m"),
+        "datablock": "" if options is None else seconds(value(b"timeout.datablock") or "1h", "m"),
+        "run_as": _users(value(b"runasuser"), value(b"trusteduser")),
         "queuereturn": "" if options is None else seconds(_text(expiry), "d"),
         "min_queue_age": seconds(value(b"minqueueage"), "m"),
         "max_queue_age": seconds(value(b"maxqueueage"), "m"),
@@ -170,8 +179,15 @@ def _main(reply: Reply) -> dict[str, str]:
 
 def _submit(reply: Reply) -> dict[str, str]:
     path, options, _ = _settings(reply, "submit")
-    client = _text((options or {}).get(b"queuedirectory", b""))
-    return {"submit_cf": path, "client_queue": client}
+    given = options or {}
+    client = _text(given.get(b"queuedirectory", b""))
+    return {"submit_cf": path, "client_queue": client, "submit_as": _users(_text(given.get(b"runasuser", b"smmsp")))}
+
+
+def _users(*options: str) -> str:
+    """Give the users (names or numbers) that options name as `user:group`."""
+    names = (re.split("[:./]", each)[0] for each in options)
+    return " ".join(name for name in names if re.fullmatch(r"[A-Za-z0-9_][\w-]*", name, re.ASCII))
 
 
 def _groups(lines: list[bytes], queue_directory: str) -> str:

@@ -1,12 +1,21 @@
-# Finds Sendmail, its configuration files and what there is on the host. No data. Sections: host (lines `name value`),
-# version (what sendmail says of itself), cf and submit, each `readable` or `unreadable` (the file's path, then its
-# options and queue groups), end (the time again).
+# Finds Sendmail, its configuration files and what there is on the host. Data: `never` where sudo is to be left alone,
+# else nothing. Sections: host (lines `name value`), version (what sendmail says of itself), late (it did not end in
+# time), cf and submit, each `readable` or `unreadable` (the file's path, then its options and queue groups), end (the
+# time again).
+input never || never=
 sudo= perl= mailq= proc= uid=$(id -u)
 sendmail=$(command -v sendmail) || sendmail=
 perl=$(command -v perl) || perl=
 mailq=$(command -v mailq) || mailq=
-[ "$uid" = 0 ] || sudo=$(command -v sudo) || sudo=
+[ "$uid" = 0 ] || [ "$never" ] || sudo=$(command -v sudo) || sudo=
 [ ! -r "${MAILTUI_PROC:-/proc}/stat" ] || [ ! -r "${MAILTUI_PROC:-/proc}/loadavg" ] || proc=1
+
+# Hosts of one name are told apart by this system's start, and by the address that was connected to.
+machine=${SSH_CONNECTION-}
+machine=${machine#* * }
+for file in /etc/machine-id /proc/sys/kernel/random/boot_id; do
+  [ ! -r "$file" ] || machine="$machine $(cat "$file")"
+done
 
 logs=
 for file in /var/log/mail.log /var/log/maillog /var/log/mail; do [ ! -f "$file" ] || logs="$logs $file"; done
@@ -22,8 +31,8 @@ esac
 
 section host
 printf '%s\n' "epoch $(date +%s)" "zone $(unset TZ; date +%z)" "login $(id -un)" "uid $uid" "os $(uname -sr)" \
-  "hostname $(uname -n)" "sendmail $sendmail" "mailq $mailq" "sudo_found $sudo" "perl $perl" "proc $proc" \
-  "cat $(command -v cat)" "tail $(command -v tail)" "logs$logs"
+  "hostname $(uname -n)" "machine $machine" "sendmail $sendmail" "mailq $mailq" "sudo_found $sudo" "perl $perl" \
+  "proc $proc" "cat $(command -v cat)" "tail $(command -v tail)" "logs$logs"
 [ -z "$sudo" ] || "$sudo" -V 2>/dev/null | sed -n 's/^Sudo version /sudo_version /p'
 finish() {
   section end
@@ -32,10 +41,33 @@ finish() {
 }
 [ "$sendmail" ] || finish
 
-version=$("$sendmail" -d0.10 -bt </dev/null 2>&1)
+# Runs a command for 20 seconds at most; its status is 124 or 143 where that was not enough.
+bounded() {
+  if timeout 20 true >/dev/null 2>&1; then
+    timeout 20 "$@"
+    return
+  fi
+  "$@" &
+  running=$!
+  { sleep 20 && kill "$running"; } >/dev/null 2>&1 &
+  timer=$!
+  wait "$running"
+  set -- $?
+  kill "$timer" 2>/dev/null
+  return "$1"
+}
+
+late=
+version=$(bounded "$sendmail" -d0.10 -bt </dev/null 2>&1)
+case $? in 124 | 143) late=1 ;; esac
 section version
 printf '%s\n' "$version"
-case $version in *'Version '[89]*) ;; *) finish ;; esac
+if [ "$late" ]; then
+  section late
+  echo 'ended after 20 seconds: without DNS it waits for the name of this host'
+else
+  case $version in *'Version '[89]*) ;; *) finish ;; esac
+fi
 
 # Which file is in use only sendmail itself knows.
 conf() { printf '%s\n' "$version" | sed -n "s/^ *Conf file:[[:blank:]]*\(\/.*\) ($1).*/\1/p" | sed -n 1p; }
@@ -45,7 +77,11 @@ settings() {
   printf '%s\n' "$2"
   [ ! -r "$2" ] || grep '^[OQ]' "$2"
 }
-settings cf "$(conf selected)"
-settings submit "$(conf 'default for MSP')"
+# Where it did not come to say so, the usual ones stand in.
+usual() { [ -z "$late" ] || [ ! -e "$1" ] || echo "$1"; }
+cf=$(conf selected)
+submit=$(conf 'default for MSP')
+settings cf "${cf:-$(usual /etc/mail/sendmail.cf)}"
+settings submit "${submit:-$(usual /etc/mail/submit.cf)}"
 
 finish

@@ -12,9 +12,13 @@ from mailtui.errors import HostError, Unreachable
 from mailtui.model import Identity, QueueRow
 from mailtui.mta.sendmail.rows import UNFINISHED, Directory, RowMaker, directories
 from mailtui.procedure import REGISTRY, Limits, Procedure, Reply, Request, Script, Section
+from mailtui.text import natural
 
-ORPHAN_AGE: Final = 60.0
-"""Seconds after which a data file without a control file is lost; before that its message is just arriving."""
+ORPHAN_AGE: Final = 3600.0
+"""Seconds after which a data file without a control file is lost where the host's Timeout.datablock is not known.
+
+The control file comes last: until then the message is arriving, and its sender may pause so long between two blocks.
+"""
 
 _WRITING: Final = 600.0
 """Seconds after which a control file without an end is damaged, not being written (Sendmail's own measure)."""
@@ -50,6 +54,20 @@ def queue_paths(identity: Identity) -> tuple[QueuePath, ...]:
     paths += [QueuePath("mqueue", name, path) for name, _, path in groups]
     paths.append(QueuePath("mqueue", "mqueue" if groups else None, identity.fact("queue_directory")))
     return tuple(each for each in paths if each.path.startswith("/"))
+
+
+def unanswered(identity: Identity, found: Contents) -> tuple[str, ...]:
+    """Give the configured paths that an answer does not cover, as that of a helper made for other directories."""
+    answered = [each.path for each in found.directories.values()]
+    paths = dict.fromkeys(each.path for each in queue_paths(identity))
+    return tuple(path for path in paths if not any(_covers(path, each) for each in answered))
+
+
+def _covers(configured: str, path: bytes) -> bool:
+    """Tell whether a configured path means a directory; the engine gives a pattern back that nothing matches."""
+    start = configured.removesuffix("*").encode("utf-8", "surrogateescape")
+    rest = path.removeprefix(start)
+    return path.startswith(start) and (not rest or (configured.endswith("*") and b"/" not in rest))
 
 
 def ask(
@@ -104,8 +122,10 @@ class Contents:
 class Reader:
     """Reads an answer section by section, as they come or all at the end."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, identity: Identity | None = None) -> None:
         self._maker = RowMaker(host)
+        datablock = "" if identity is None else identity.fact("datablock")
+        self._orphan_age = ORPHAN_AGE if natural(datablock) is None else float(datablock)
         self._found = Contents({})
         self._any = False
 
@@ -142,7 +162,7 @@ class Reader:
         with _form():
             _slow_rows(self._found, reply, self._maker)
             _unfinished(self._found)
-            _orphans(self._found, self._maker)
+            _orphans(self._found, self._maker, self._orphan_age)
         return self._found
 
 
@@ -158,9 +178,9 @@ def _form() -> Iterator[None]:
         ) from error
 
 
-def contents(host: str, reply: Reply) -> Contents:
+def contents(host: str, reply: Reply, identity: Identity | None = None) -> Contents:
     """Read a whole answer to any verb."""
-    return Reader(host).finish(reply)
+    return Reader(host, identity).finish(reply)
 
 
 def _names(body: bytes) -> Iterable[tuple[str, tuple[str, int, float]]]:
@@ -201,7 +221,7 @@ def _unfinished(found: Contents) -> None:
                 found.unsettled.add(number)
 
 
-def _orphans(found: Contents, maker: RowMaker) -> None:
+def _orphans(found: Contents, maker: RowMaker, age: float) -> None:
     """Add the data files that no control file of the same queue goes with, once they are old enough."""
     control: dict[str, set[str]] = {}
     for row in found.rows:
@@ -213,7 +233,7 @@ def _orphans(found: Contents, maker: RowMaker) -> None:
         directory = found.directories[number]
         for name, (version, size, changed) in files.items():
             if name[0] == "d" and name[2:] not in control[directory.queue]:
-                if changed <= directory.now - ORPHAN_AGE:
+                if changed <= directory.now - age:
                     found.rows.append(maker.orphan(directory, name, version, size, changed))
                 else:
                     found.unsettled.add(number)

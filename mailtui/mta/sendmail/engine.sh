@@ -26,18 +26,20 @@ queue_perl() {
     binmode STDOUT;
     my ($mark, $careful) = @ENV{"MARK", "CAREFUL"};
     my $open = O_RDONLY | O_NONBLOCK | (eval { O_NOFOLLOW() } || 0);
-    my ($verb, @dirs, %seen, %control);
+    my ($verb, @dirs, %seen, %shut, %control);
 
     sub emit {
       my ($head, $body) = @_;
       print "$mark =", length $body, " $head\n", $body, "\n";
     }
 
-    # A configured path is one directory, or all whose names begin with what stands before its star.
+    # A configured path is one directory, or all whose names begin with what stands before its star. Where nobody may
+    # list what lies there, that is noted: to find nothing would not mean that there is nothing.
     sub expand {
       my ($path) = @_;
       my ($parent, $prefix) = $path =~ m{^(.*)/([^/]*)\*$}s or return $path;
-      opendir my $handle, "$parent/" or return $path;
+      my $handle;
+      if (!opendir $handle, "$parent/") { $shut{$path} = $! != 2; return $path }
       my @found = grep { /^\Q$prefix\E/ && !/^\./ && -d "$parent/$_" } sort readdir $handle;
       return @found ? map { "$parent/$_" } @found : $path;
     }
@@ -121,7 +123,7 @@ queue_perl() {
                    unread => 0, odd => 0, now => time);
         ($dir{qf}, $dir{df}) = map { -d "$top/$_" ? "$top/$_" : $top } "qf", "df";
         my @times = map { (stat $_)[9] || "-" } $dir{qf}, $dir{df};
-        my $state = !opendir(my $handle, $dir{qf}) ? $! == 2 ? "gone" : "denied" : -x $dir{qf} ? "ok" : "denied";
+        my $state = !opendir(my $handle, $dir{qf}) ? $! == 2 && !$shut{$top} ? "gone" : "denied" : -x $dir{qf} ? "ok" : "denied";
         $dir{state} = $state;
         push @dirs, \%dir;
         emit("dir $dir{number} $queue $group $state @times $dir{now}", $top);
@@ -194,6 +196,8 @@ queue_dir() {
     parent=${top%/*}
     until [ -d "${parent:-/}" ]; do parent=${parent%/*}; done
     if [ -x "${parent:-/}" ]; then state=gone; else state=denied; fi
+    # A pattern finds nothing where nobody may list what lies there.
+    case $path in *'*') [ ! -d "${path%/*}/" ] || [ -r "${path%/*}/" ] || state=denied ;; esac
   fi
   printf '%s\n' "$MARK dir $number $queue $group $state $qf_time $df_time $now" "$top"
   [ $state != ok ] || dirs="$dirs$number $top

@@ -66,6 +66,7 @@ _REASONS: Final = {
     "unknown rotated": "what was read last stands in no file that is left",
     "unknown truncated": "the log was cut to nothing, and what was read last stands in no file that is left",
     "possible truncated": "the log was cut to nothing",
+    "unknown packed": "a rotated file cannot be unpacked, or not to its end",
 }
 
 

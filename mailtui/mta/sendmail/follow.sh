@@ -59,13 +59,19 @@ named() {
   [ -r "$name" ] && look "$name"
 }
 
+# Sends a rotated file's bytes from number $2, and says where it could not be unpacked to its end.
+rest() {
+  unpacking bytes "$1" "$2"
+  [ -z "$fault" ] || section gap unknown packed
+}
+
 # Sends rotated files whole, given by their inodes.
 send() {
   for number; do
     [ "$number" = "$current" ] && continue
     if named "$number"; then
       begin log "$name" 0
-      bytes "$name" 1
+      rest "$name" 1
     else
       section gap unknown rotated
     fi
@@ -75,9 +81,34 @@ send() {
 # Opens the log on descriptor 3, sure of which file that is.
 open_log() {
   until [ -r "$path" ] && look "$path" && opened=$ino && exec 3<"$path" && look "$path" && [ "$ino" = "$opened" ]; do
+    closed
     sleep 1
   done
-  current=$ino seen=$size
+  current=$ino seen=$size reached=$size shut=0
+}
+
+# Gives up a log that was closed to this login since it was opened. Who rotates it may take a moment to hand it over.
+# Where sudo may read it this ends alone: whoever begins again from the cursor gets it through sudo.
+closed() {
+  if [ -r "$path" ] || ! [ -e "$path" ]; then
+    shut=0
+    return
+  fi
+  shut=$((shut + 1))
+  [ $shut -ge 3 ] || return 0
+  by_sudo || refuse
+  exit 1
+}
+
+# Sets how far the log has been read, where the host tells; else it stays the greatest size seen.
+reach() {
+  position=
+  if [ -r /proc/self/fdinfo/3 ]; then
+    while read -r word value; do
+      [ "$word" = pos: ] && position=$value
+    done </proc/self/fdinfo/3
+  fi
+  reached=${position:-$reached}
 }
 
 from_start() {
@@ -149,7 +180,7 @@ resume() {
   if named "$origin"; then
     [ "$cut" ] && born_after "$name" && cut=
     begin log "$name" "$offset"
-    bytes "$name" "$(expr "$offset" + 1)"
+    rest "$name" "$(expr "$offset" + 1)"
   else
     section gap unknown rotated
   fi
@@ -177,16 +208,10 @@ turn_over() {
 
 # The log was cut to nothing: what we had not read yet may stand in its copy.
 start_over() {
-  position=
-  if [ -r /proc/self/fdinfo/3 ]; then
-    while read -r word value; do
-      [ "$word" = pos: ] && position=$value
-    done </proc/self/fdinfo/3
-  fi
   line=$(rotated | tail -n 1)
   if [ "$position" ] && [ "$line" ] && named "${line%% *}"; then
     begin copy "$name" "$position"
-    bytes "$name" "$(expr "$position" + 1)"
+    rest "$name" "$(expr "$position" + 1)"
   fi
   section gap possible truncated
   open_log
@@ -211,13 +236,21 @@ follow() {
       cat <&3
     elif [ "$ino" != "$current" ]; then
       # The logger goes on writing to the old file until it is told to reopen.
-      if [ "$size" = 0 ] || ! [ -r "$path" ]; then cat <&3; else turn_over; fi
+      if [ "$size" = 0 ] || ! [ -r "$path" ]; then
+        cat <&3
+        closed
+      else
+        turn_over
+      fi
     elif [ "$size" != "$seen" ]; then
-      if less "$size" "$seen"; then
+      # What was written while a slow reader took in the lines before has been read too.
+      reach
+      if less "$size" "$reached"; then
         start_over
       else
-        seen=$size
+        seen=$size reached=$size
         cat <&3
+        [ "$position" ] || { look "$path" && ! less "$size" "$reached" && reached=$size; }
       fi
       pause=0.5
     fi
@@ -238,14 +271,18 @@ follow_as_root() {
   "$sudo" -n "$tail" -n 1000 -F "$path" </dev/null | cat
 }
 
+by_sudo() { [ "$sudo" ] && "$sudo" -n -l "$(command -v tail)" -n 1000 -F "$path" >/dev/null 2>&1; }
+
+refuse() {
+  section unreadable
+  cat "$path" 2>&1 >/dev/null
+  exit 1
+}
+
+shut=0
 if [ -e "$path" ] && ! [ -r "$path" ]; then
-  if [ "$sudo" ] && "$sudo" -n -l "$(command -v tail)" -n 1000 -F "$path" >/dev/null 2>&1; then
-    follow_as_root
-  else
-    section unreadable
-    cat "$path" 2>&1 >/dev/null
-    exit 1
-  fi
+  by_sudo || refuse
+  follow_as_root
 else
   follow
 fi

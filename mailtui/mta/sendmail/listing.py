@@ -31,7 +31,7 @@ def list_queue(
     """Read the whole queue, or with `known` only what changed."""
     if known is not None and known.notes:
         reply = yield from engine.ask(identity, "dirs")
-        state = engine.contents(host, reply)
+        state = engine.contents(host, reply, identity)
         if _unchanged(state, known.notes):
             missing = tuple(filter(None, known.notes[_MISSING].split("\n")))
             listing = QueueListing(now(), not missing, missing, (), (), True)
@@ -48,7 +48,7 @@ def _everything(host: str, identity: Identity, now: Callable[[], float]) -> Proc
     found = Contents({})
     evidence: tuple[Evidence, ...] = ()
     if identity.fact("helper") or engine.queue_paths(identity):
-        reader = engine.Reader(host)
+        reader = engine.Reader(host, identity)
         reply = yield from engine.ask(identity, "readall", take=reader.take)
         found = reader.finish(reply)
         evidence = _evidence(reply)
@@ -56,7 +56,7 @@ def _everything(host: str, identity: Identity, now: Callable[[], float]) -> Proc
     listed = Listed((), (), ())
     if partly:
         listed = yield from list_by_command(host, identity, partly, now)
-    missing = (*_faults(found), *listed.missing)
+    missing = (*_faults(found), *_unasked(host, identity, found), *listed.missing)
     # What was read as a file tells more than its line of mailq. A quarantined or lost twin shares its key.
     rows = {row.key: row for row in (*listed.rows, *found.rows)}
     listing = QueueListing(now(), not missing, missing, tuple(rows.values()))
@@ -68,7 +68,7 @@ def _refresh(
 ) -> Procedure[QueueReading | None]:
     """Read what changed since `known`; None where that cannot be told and everything is to be read."""
     reply = yield from engine.ask(identity, "sweep")
-    swept = engine.contents(host, reply)
+    swept = engine.contents(host, reply, identity)
     evidence = _evidence(reply)
     orphans = {row.key: row for row in swept.rows}
     present = {key: row.identity for key, row in orphans.items()}
@@ -82,14 +82,14 @@ def _refresh(
     rows = [orphans[key] for key in changed if key in orphans]
     if wanted:
         reply = yield from engine.ask(identity, "read", sorted(wanted))
-        read = engine.contents(host, reply)
+        read = engine.contents(host, reply, identity)
         if any(read.unread.values()) or read.cut or not _all_readable(read):
             return None
         rows += read.rows
         swept.unsettled |= read.unsettled
         evidence += _evidence(reply)
     removed = tuple(known.identities.keys() - present.keys())
-    missing = _faults(swept)
+    missing = (*_faults(swept), *_unasked(host, identity, swept))
     listing = QueueListing(now(), not missing, missing, tuple(rows), removed, True)
     return QueueReading(listing, evidence, _notes(swept, missing, False))
 
@@ -129,6 +129,13 @@ def _faults(found: Contents) -> tuple[str, ...]:
         if odd := found.odd.get(number, 0):
             faults.append(f"{odd} files in {path} have names that only begin like a queue file's")
     return tuple(faults)
+
+
+def _unasked(host: str, identity: Identity, found: Contents) -> tuple[str, ...]:
+    """Name the directories that the helper does not know: it holds those that were configured when it was printed."""
+    cure = f"print the helper anew: `mailtui sudoers {host} --for list,read --helper`"
+    absent = engine.unanswered(identity, found) if found.directories else ()
+    return tuple(f"{show_line(path)} is not among the helper's directories; {cure}" for path in absent)
 
 
 def _note(directory: Directory) -> str:

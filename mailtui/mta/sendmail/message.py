@@ -129,7 +129,7 @@ def show(host: str, identity: Identity, row: QueueRow, now: Callable[[], float])
     files: tuple[SpoolFile, ...] = ()
     if row.format == rows.QF and ID.fullmatch(row.id):
         reply = yield from engine.ask(identity, "show", [row.id])
-        answer = engine.contents(host, reply)
+        answer = engine.contents(host, reply, identity)
         found = [each for each in answer.rows if each.key == row.key]
         if not found and answer.cut:
             raise Unreachable(f"the queue of {host} was not read to its end")

@@ -22,6 +22,8 @@ _TIMEOUT: Final = (1, 8, 20)
 """The sudo from which on a rule may bound how long its command runs."""
 _REGULAR: Final = (1, 9, 10)
 """First version of sudo whose rules take regular expressions; before it there are only exact commands."""
+_PLAIN: Final = re.compile(r"(?:/[\w+-][\w.+-]*)+", re.ASCII)
+"""Log files that a rule can name."""
 _SYSTEM: Final = re.compile(
     r"(?:/usr(?:/local|/pkg)?|/opt(?:/[\w-][\w.-]*)?)?/(?:s?bin|lib|lib64|libexec)(?:/[\w-][\w.-]*)+", re.ASCII
 )
@@ -86,22 +88,25 @@ def _mailq_refused(identity: Identity) -> Procedure[tuple[str, tuple[Evidence, .
 # --- sudoers --------------------------------------------------------------------------------------------------------
 
 
-def sudoers(identity: Identity, features: Sequence[str], *, helper: bool) -> str:
-    """Print minimal sudoers lines without wildcards, and with `helper` the root-owned helper; "" where none fit."""
+def sudoers(identity: Identity, features: Sequence[str], *, helper: bool, logs: Sequence[str] = ()) -> str:
+    """Print minimal sudoers lines without wildcards, and with `helper` the root-owned helper.
+
+    `logs` are those that the configuration names. Where a feature gets no line, a comment says why.
+    """
     if not _LOGIN.fullmatch(identity.login):
         return f"# The login {identity.login!r} has a name that these lines cannot hold.\n"
     if identity.fact("uid") == "0":
         return f"# {identity.login} is root on this host: it needs no sudo.\n"
-    wanted = [
-        *_listing(identity, features, helper),
-        *_reading(identity, features, helper),
-        *_logs(identity, features),
-    ]
-    if not wanted:
-        return ""
+    granted = {
+        "list": list(_listing(identity, features, helper)),
+        "read": list(_reading(identity, features, helper)),
+        "logs": list(_logs(identity, features, logs)),
+    }
+    wanted = [line for lines in granted.values() for line in lines]
     foreign = sorted({path for path in (each.partition(" ")[0] for each in wanted) if not _SYSTEM.fullmatch(path)})
     commands = [each for each in wanted if each.partition(" ")[0] not in foreign]
-    lines = [*_heading(identity, features)]
+    lines = [*_heading(identity, [name for name in features if granted.get(name)])] if wanted else []
+    lines += [f"# {name}: no line: {_why_none(identity, name)}." for name in features if not granted.get(name)]
     lines += [
         f"# No line for {_line(path)}, which PATH names first: {identity.login} might replace it." for path in foreign
     ]
@@ -112,6 +117,20 @@ def sudoers(identity: Identity, features: Sequence[str], *, helper: bool) -> str
     ]
     text = "".join(f"{line}\n" for line in lines)
     return text + _helper_file(identity) if helper and f'{HELPER} ""' in commands else text
+
+
+def _why_none(identity: Identity, feature: str) -> str:
+    """Say why a feature gets no line."""
+    if feature == "stats":
+        return "it needs no rights"
+    if feature == "read":
+        return (
+            f"sudo {_line(identity.fact('sudo_version')) or 'of an unknown version'} cannot name single queue files "
+            "(1.9.10 and newer can); --helper prints what reads them"
+        )
+    if feature == "logs":
+        return "no mail log was found on the host; name it under `logs:` of the host in the configuration"
+    return "no sendmail command was found" if feature == "list" else "not built yet"
 
 
 def _bound(identity: Identity, command: str) -> str:
@@ -158,11 +177,13 @@ def _reading(identity: Identity, features: Sequence[str], helper: bool) -> Itera
             yield f"{_escape(cat)} {_pattern(f'{directory}{inside}(/qf)?/[qhQ]f[0-9A-Za-z]{{12,20}}')}"
 
 
-def _logs(identity: Identity, features: Sequence[str]) -> Iterable[str]:
+def _logs(identity: Identity, features: Sequence[str], configured: Sequence[str]) -> Iterable[str]:
     """Grant following and searching the mail logs; the older ones where sudo knows regular expressions."""
     if "logs" not in features:
         return
-    for log in identity.fact("logs").split():
+    for log in configured or identity.fact("logs").split():
+        if not _PLAIN.fullmatch(log):
+            continue  # a blank or sign in it would mean something else to sudo
         yield _escape(f"{identity.fact('tail')} -n {WINDOW} -F {log}")
         yield _escape(f"{identity.fact('cat')} {log}")
         if _regular(identity):

@@ -1,10 +1,11 @@
 # Searches logs, their rotated files first, the oldest first. Data: a time before which a file was last written to be
 # left out, how many of the newest lines suffice, a queue id, a pattern (each may be empty), sudo's path or nothing;
 # then the logs' paths.
+#   log PATH           a log begins: all that follows is of this one, in its order
 #   file PATH          a file begins; here its matching lines where their offsets cannot be told
 #   lines PATH OFFSET  its bytes from there on, without gaps
 #   matches PATH       its matching lines as OFFSET:LINE
-#   unread PATH        a file that the login may not read, and why
+#   unread PATH        a file that could not be read, or not to its end, and why
 #   refused            why the host's grep does not take the pattern
 input since
 input last
@@ -97,6 +98,7 @@ if [ "$pattern" ]; then
   fi
 fi
 while input path; do
+  section log "$path"
   list=$(files)
   few=
   IFS=$newline
@@ -109,7 +111,11 @@ while input path; do
   for name in $list; do
     IFS=$blanks
     if readable "$name"; then
-      send "$name" "$few"
+      unpacking send "$name" "$few"
+      if [ "$fault" ]; then
+        section unread "$name"
+        _say "$fault$newline"
+      fi
     else
       section unread "$name"
       cat "$name" 2>&1 >/dev/null

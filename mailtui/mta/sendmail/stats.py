@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mailtui.model import Identity, Limit, Network, Processes, QueueCounts, Rates, Spool, Stats
+from mailtui.mta.contract import Evidence
 from mailtui.mta.sendmail.service import (
     Role,
     SendmailProcess,
@@ -30,6 +31,24 @@ COUNT = 60.0
 """Seconds between countings of the queue directories' names."""
 WINDOW = 60.0
 """Seconds over which message rates are taken."""
+
+_SOURCES = {
+    "proc": "cat /proc/stat /proc/meminfo /proc/loadavg /proc/uptime /proc/net/dev",
+    "uptime": "uptime",
+    "sysctl": "sysctl hw kern vm.stats",
+    "ps": "ps -A -o pid,ppid,user,args | grep -e sendmail -e sm-mta -e sm-msp -e cron",
+    "tcp": "cat /proc/net/tcp /proc/net/tcp6 | grep -e :0019 -e :024B -e :01D1",
+    "netstat": "netstat -an",
+    "space": "df -Pk {spool}",
+    "inodes": "df -Pi {spool}",
+    "blocks": "stat -f -c '%s %a' {spool}",
+    "pid": "cat {pid_file}",
+    "cron": "grep -hs sendmail /etc/crontab /etc/cron.d/*",
+    "control": "echo mstat | nc -U {control}",
+    "mailstats": "mailstats -P",
+    "queue": "ls {queues} | grep -c -e ^qf -e ^hf -e ^Qf",
+}
+"""What one would type for each section of a sample; the script reads the same more cheaply."""
 
 _TOTALS = re.compile(rb"^\s*T\s+(\d{1,18})\s+\d+\s+(\d{1,18})\s+\d+\s+(\d{1,18})\s", re.M)
 _CONNECTIONS = re.compile(rb"^\s*C\s+(\d{1,18})\s", re.M)
@@ -94,6 +113,7 @@ def stats_request(identity: Identity, interval: float) -> Request:
         identity.fact("pid_file"),
         identity.fact("control_socket"),
         identity.fact("perl"),
+        " ".join(filter(None, (identity.fact("run_as"), identity.fact("submit_as") or "smmsp"))),
         *queue_patterns(identity),
     )
     data = "".join(f"{line}\n" for line in lines).encode()
@@ -115,10 +135,18 @@ class StatsParser:
         self._slow = _Slow()
         self._last_runs: dict[bool, float] = {}
         self._client_seen = False
+        self._evidence: dict[str, Evidence] = {}
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Give the newest raw output of each thing that is sampled, some of it from samples before."""
+        return tuple(self._evidence.values())
 
     def feed(self, sections: Sequence[Section], taken_at: float) -> Stats:
         """Read one sample (all sections between two `sample` marks)."""
         by_name = {section.name: section for section in sections}
+        for name in by_name.keys() & _SOURCES.keys():
+            command = _SOURCES[name].format(spool=spool_of(self.identity), **_files(self.identity))
+            self._evidence[name] = Evidence(command, by_name[name].body, None)
         bodies = {name: section.body for name, section in by_name.items()}
         now = self._resources(bodies, taken_at)
         self._read_slow(by_name, bodies, taken_at)
@@ -256,6 +284,15 @@ class StatsParser:
             delivered=resources.rate(first.delivered, last.delivered, passed),
             rejected=resources.rate(first.rejected, last.rejected, passed),
         )
+
+
+def _files(identity: Identity) -> dict[str, str]:
+    """Give the paths that the commands behind samples name."""
+    return {
+        "pid_file": identity.fact("pid_file"),
+        "control": identity.fact("control_socket"),
+        "queues": " ".join(queue_patterns(identity)),
+    }
 
 
 def _table(section: Section | None, login: str) -> ProcessTable | None:

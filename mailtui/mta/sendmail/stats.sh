@@ -1,5 +1,6 @@
 # Samples service and resources until it is ended. Data: interval, how many samples lie between two slow readings and
-# between two countings of the queue, spool directory, PidFile, ControlSocketName, perl; then queue directory patterns.
+# between two countings of the queue, spool directory, PidFile, ControlSocketName, perl, users that Sendmail runs as
+# besides root; then queue directory patterns.
 # A sample is: sample N, proc (or uptime, sysctl, netstat), ps, now and then the slow sections, eos.
 input interval
 input slow_every
@@ -8,6 +9,7 @@ input spool
 input pid_file
 input control
 input perl
+input users
 patterns=
 while input line; do
     patterns="$patterns$line
@@ -33,6 +35,13 @@ mailstats=$(command -v mailstats)
 # Debian's mailstats on PATH is a wrapper that runs the real one twice.
 [ "$mailstats" = /usr/sbin/mailstats ] && [ -x /usr/libexec/sendmail/mailstats ] &&
     mailstats=/usr/libexec/sendmail/mailstats
+
+# Anybody may give a process the title of a daemon: only root's count, and those of the users that Sendmail runs as.
+uids=0
+for user in $users; do
+    case $user in *[!0-9]*) user=$(id -u "$user" 2>/dev/null) || continue ;; esac
+    uids="$uids|$user"
+done
 
 # One awk reads all of the small files: a second process would cost more than the reading.
 resources() {
@@ -73,7 +82,12 @@ processes() {
         set --
         IFS=$newline
         for file in $found; do
-            set -- "$@" "$file" "${file%cmdline}stat"
+            set -- "$@" "${file%cmdline}status"
+        done
+        [ "$#" -gt 0 ] && found=$(grep -l -E "^Uid:[[:blank:]]*($uids)[[:blank:]]" "$@" 2>/dev/null)
+        set --
+        for file in $found; do
+            set -- "$@" "${file%status}cmdline" "${file%us}"
         done
         IFS=$blanks
         # Of stat only the parent matters, the third word behind the name.
@@ -82,7 +96,12 @@ processes() {
         section ps table
         {
             ps -A -o pid,ppid,user,args 2>/dev/null || ps -o pid,ppid,user,args 2>/dev/null || ps 2>/dev/null
-        } | awk 'NR == 1 || $1 == 1 || /sendmail|sm-m|cron/ { print } END { print "total", NR - 1 }'
+        } | awk -v "users= root $users " '
+            NR == 1 { for (i = 1; i <= NF; i++) if ($i == "USER") place = i }
+            NR == 1 || $1 == 1 { print; next }
+            /sendmail|sm-m|cron/ && (!place || index(users, " " $place " ")) { print }
+            END { print "total", NR - 1 }
+        '
     fi
 }
 
