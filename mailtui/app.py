@@ -206,7 +206,8 @@ class Console(App[None]):
     def action_help(self) -> None:
         """Show the keys that work here."""
         pane = self.mail_screen.pane if self.mail_screen is not None else None
-        scopes = {"queue": Scope.QUEUE, "log": Scope.LOG, "hosts": Scope.OVERVIEW, "groups": Scope.GROUPS}
+        scopes = {"queue": Scope.QUEUE, "log": Scope.LOG, "hosts": Scope.OVERVIEW, "attention": Scope.OVERVIEW}
+        scopes["groups"] = Scope.GROUPS
         here = [scopes[pane.id]] if pane is not None and pane.id in scopes else []
         self.push_screen(
             HelpScreen([*here, *([Scope.HOST] if isinstance(self.screen, HostScreen) else [])], dict(self.options.keys))
@@ -242,6 +243,10 @@ class Console(App[None]):
         host = getattr(self.screen, "host", None)
         self.fleet.retry(host)
         self.notify(f"reading {show_line(host) if host else 'all hosts'} again", timeout=2, markup=False)
+
+    def action_redraw(self) -> None:
+        """Paint the whole screen anew: something else may have written over it."""
+        self.refresh(repaint=True, layout=True)
 
     def action_pause(self) -> None:
         """Stop or resume reading queues."""

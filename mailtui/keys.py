@@ -52,6 +52,7 @@ KEYS: Final = (
     Key("app.quit", "q,ctrl+q", "leave", "Quit", Scope.APP, "Back to the overview, then quit.", 5, True),
     Key("app.overview", "0", "overview", "Overview", Scope.APP, "All hosts.", palette=True),
     Key("app.refresh", "ctrl+r", "refresh_now", "Refresh", Scope.APP, "Read the hosts again now; reconnect.", 10, True),
+    Key("app.redraw", "ctrl+l", "redraw", "Redraw", Scope.APP, "Paint the whole screen anew.", palette=True),
     Key("app.pause", "p", "pause", "Pause refresh", Scope.APP, "Stop reading queues until pressed again.", palette=True),
     Key("app.next_pane", "tab", "app.next_pane", "Pane", Scope.PANES, "Next pane.", 8),
     Key("app.previous_pane", "shift+tab", "app.previous_pane", "Previous pane", Scope.PANES),

@@ -132,7 +132,7 @@ COLUMNS = (
     Column("AGE", "age", form=brief, right=True),
     Column("SIZE", "size", form=size, right=True),
     Column("TRIES", "attempts", right=True),
-    Column("FROM", "sender", form=lambda sender: sender or b"<>"),
+    Column("FROM", "sender", form=lambda sender: b"(unknown)" if sender is None else sender or b"<>"),
     Column("TO", "recipients", form=addresses),
     Column("REASON", "reason", form=lambda reason: reason or b""),
 )

@@ -86,7 +86,7 @@ def _client(each: Picked) -> bytes:
 
 VALUES: dict[str, Callable[[Picked], bytes]] = {
     "reason": lambda each: each.row.reason or b"",
-    "sender": lambda each: each.row.sender,
+    "sender": lambda each: b"(unknown)" if each.row.sender is None else each.row.sender,
     "auth": lambda each: each.reading.decode(each.row).auth_user or b"",
     "client": _client,
     "age": lambda each: age_name(each.age).encode(),

@@ -169,7 +169,7 @@ def envelope(row: records.Object) -> Iterator[tuple[str, str | bytes]]:
     yield "state", row["state"] + (f": {row['why_waiting']}" if row["why_waiting"] else "")
     if row["hold"]:
         yield "held", show_line(f"by {row['hold']['by']}: ") + show_line(row["hold"]["reason"])
-    yield "from", row["sender"] or "<>"
+    yield "from", "(unknown)" if row["sender"] is None else row["sender"] or "<>"
     yield "login", row["auth_user"] or ""
     client: dict[str, Any] = row["client"] or {}
     yield "client", " ".join(show_line(part) for part in (client.get("name"), client.get("ip")) if part)

@@ -6,18 +6,23 @@ The fleet runs in a process of its own, so that a console shown beside it is as 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from mailtui.errors import MailtuiError, UsageError
+from mailtui.text import show_line
+
+_LOG = logging.getLogger(__name__)
 
 _PATIENCE: Final = 60.0
 """Seconds that the fleet has to take itself away; a huge queue takes its time."""
@@ -106,18 +111,38 @@ def _served(options: DemoOptions) -> Iterator[Path]:
         # A session of its own: the terminal's Ctrl-C is for the console.
         fleet = subprocess.Popen(
             [*command, "--ready-fd", str(ready_end)],
-            stdin=subprocess.PIPE, start_new_session=True, pass_fds=(ready_end,),
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, pass_fds=(ready_end,),
         )  # fmt: skip
         os.close(ready_end)
+        up = threading.Event()
+        words = threading.Thread(target=_pass_on, args=(fleet, up), daemon=True)
+        words.start()
         try:
             if not os.read(ready, 1):
+                words.join(_PATIENCE)
                 raise MailtuiError("the demo's hosts did not start", "What kept them stands above.")
+            up.set()
             yield config
         finally:
             _stop(fleet)
+            words.join(_PATIENCE)
     finally:
         os.close(ready)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pass_on(fleet: subprocess.Popen[bytes], up: threading.Event) -> None:
+    """Show what the fleet says while it starts; afterwards it would be painted over the console, so it is logged."""
+    if fleet.stderr is None:
+        return
+    with fleet.stderr:
+        for line in fleet.stderr:
+            words = show_line(line.rstrip())
+            if up.is_set():
+                _LOG.warning("the demo's fleet says: %s", words)
+            else:
+                sys.stderr.write(f"{words}\n")
+                sys.stderr.flush()
 
 
 def _stop(fleet: subprocess.Popen[bytes]) -> None:

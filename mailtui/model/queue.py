@@ -115,8 +115,8 @@ class Message:
     size: int | None
     arrived_at: float | None
     expires_at: float | None
-    sender: bytes
-    """Without angle brackets; b"" is the null sender."""
+    sender: bytes | None
+    """Without angle brackets; b"" is the null sender, None one that is not known."""
     auth_user: bytes | None
     client: Client | None
     message_id: bytes | None
@@ -156,7 +156,8 @@ class QueueRow(NamedTuple):
     state: QueueState
     size: int | None
     arrived_at: float | None
-    sender: bytes
+    sender: bytes | None
+    """As a message's."""
     recipient: bytes
     """The first remaining recipient."""
     nrcpt: int

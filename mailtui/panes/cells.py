@@ -144,6 +144,11 @@ def short_reason(row: QueueRow) -> bytes:
     return reason.replace(b"<" + row.recipient + b">: ", b"", 1) if row.recipient else reason
 
 
+def sender_words(sender: bytes | None) -> bytes | str:
+    """Give a sender for a person: the null sender and one that is not known are told apart."""
+    return "(unknown)" if sender is None else sender or "<> (bounce)"
+
+
 def queue_cells(row: QueueRow, now: float) -> tuple[Content, ...]:
     """Make the cells of one queued message."""
     more = f" +{row.nrcpt - 1}" if row.nrcpt > 1 else ""
@@ -153,7 +158,7 @@ def queue_cells(row: QueueRow, now: float) -> tuple[Content, ...]:
         cell(row.id, "$muted"),
         cell(units.age(now - row.arrived_at if row.arrived_at is not None else None)),
         cell(units.size(row.size), "$muted"),
-        cell(row.sender or "<> (bounce)", "" if row.sender else "$muted"),
+        cell(sender_words(row.sender), "" if row.sender else "$muted"),
         cell(row.recipient + more.encode()),
         cell(units.count(row.attempts), "$muted"),
         cell(units.age(tried), "$muted"),

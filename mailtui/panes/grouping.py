@@ -53,8 +53,8 @@ def common_reason(row: QueueRow) -> bytes:
 BY: dict[str, Values] = {
     "reason": lambda row: (common_reason(row),),
     "domain": lambda row: row.domains or (b"(no domain)",),
-    "sender": lambda row: (row.sender or b"<> (bounce)",),
-    "sender domain": lambda row: (domain_of(row.sender) or b"(none)",),
+    "sender": lambda row: (b"(unknown)" if row.sender is None else row.sender or b"<> (bounce)",),
+    "sender domain": lambda row: (domain_of(row.sender or b"") or b"(none)",),
     "queue": lambda row: ((row.queue_group or row.queue).encode("utf-8", "backslashreplace"),),
     "state": lambda row: (row.state.value.encode(),),
 }

@@ -18,7 +18,7 @@ from mailtui.keys import Scope
 from mailtui.model import Message
 from mailtui.panes import units
 from mailtui.panes.bindings import bindings
-from mailtui.panes.cells import STATE_STYLES
+from mailtui.panes.cells import STATE_STYLES, sender_words
 from mailtui.panes.log import LogSource
 from mailtui.panes.loglines import held_since
 from mailtui.panes.pane import Pane, cell
@@ -65,7 +65,7 @@ def envelope_fields(message: Message, now: float) -> list[Field]:
     if message.why_waiting:
         fields.append(Field("why waiting", cell(message.why_waiting)))
     fields += [
-        Field("from", cell(message.sender or "<> (a bounce)")),
+        Field("from", cell(sender_words(message.sender))),
         Field("subject", _subject(message)),
         Field("Message-ID", cell(message.message_id or "-")),
         Field("size", cell(units.size(message.size))),

@@ -35,7 +35,7 @@ COLUMNS: Final[Mapping[str, Column]] = MappingProxyType(
         "queue": lambda row: (row.queue, row.queue_group or "", row.directory),
         "age": lambda row: _since(row.arrived_at),
         "size": lambda row: _number(row.size),
-        "from": lambda row: row.sender.lower(),
+        "from": lambda row: (row.sender or b"").lower(),
         "to": lambda row: row.recipient.lower(),
         "nrcpt": lambda row: row.nrcpt,
         "attempts": lambda row: _number(row.attempts),

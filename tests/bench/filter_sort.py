@@ -46,7 +46,7 @@ def run(report: Report) -> None:
     made = rows()
     table = QueueTable.build(QueueListing(0.0, complete=True, missing=(), rows=made))
     table.rows(View())
-    texts = [b"\0".join((row.id.encode(), row.sender, row.recipient, row.reason or b"")) for row in made]
+    texts = [b"\0".join((row.id.encode(), row.sender or b"", row.recipient, row.reason or b"")) for row in made]
     formats = MtaFormats(())
     scan = timed(lambda: [text for text in texts if b"d500.test" in text.lower()])
     for text in ("domain=d500.test", "reason:full to:d500.test", "d500.test", "attempts>5 age>1h"):

@@ -50,7 +50,7 @@ class Formats:
         return Message(
             row.key, row.id, host, "mta", row.queue, row.queue_group, row.directory, row.state, None, row.size, row.arrived_at,
             (row.arrived_at or NOW) + 5 * 86400, row.sender, None, None, b"<1@x>", tuple(recipients), True, row.raw, row.reason,
-            row.attempts, row.last_attempt_at, None, None, headers=((b"Subject", row.raw), (b"From", row.sender)),
+            row.attempts, row.last_attempt_at, None, None, headers=((b"Subject", row.raw), (b"From", row.sender or b"")),
         )  # fmt: skip
 
     def log_reader(self, host: str, identity: Identity | None) -> Reader:

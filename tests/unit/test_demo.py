@@ -656,10 +656,41 @@ def test_the_command_line_refuses_what_cannot_be_served(capsys: pytest.CaptureFi
     assert "--config-out" in capsys.readouterr().err
 
 
-def test_a_demo_that_does_not_start_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+def test_a_demo_that_does_not_start_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = tmp_path / "python"
+    failing.write_text("#!/bin/sh\nprintf 'no \\033[2Jport left\\n' >&2\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(failing))
     with pytest.raises(MailtuiError, match="did not start"):
         run_demo(DemoOptions(directory=tmp_path), lambda config: 0)
+    assert "no <1b>[2Jport left" in capsys.readouterr().err
+
+
+def test_what_the_fleet_says_later_is_logged_not_painted_over_the_console(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fleet = tmp_path / "python"
+    fleet.write_text(
+        "#!/bin/sh\nfor fd; do :; done\necho starting >&2\nprintf 1 >/dev/fd/$fd\nread -r told\necho oops >&2\n"
+    )
+    fleet.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(fleet))
+
+    def stop(process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(20)
+
+    monkeypatch.setattr("mailtui.demo._stop", stop)
+
+    assert run_demo(DemoOptions(directory=tmp_path), lambda config: 0) == 0
+    assert "oops" not in capsys.readouterr().err
+    assert "oops" in caplog.text
 
 
 async def test_the_listing_program_passes_over_what_vanishes(

@@ -71,6 +71,7 @@ def test_held_lost_and_orphaned() -> None:
     assert held.recipients[0].state is RecipientState.PENDING
     orphan = decoded(rows.RowMaker("mx1").orphan(HERE, "df6AMJNXAx000136", "1.1", 9, 1795375420.0))
     assert (orphan.state, orphan.arrived_at, orphan.recipients_complete) == (QueueState.LOST, 1795375413.0, False)
+    assert (orphan.sender, orphan.expires_at) == (None, None), "not known, and nothing will expire it"
     assert orphan.why_waiting == "a data file without a queue file: nothing can deliver it"
     lost = decoded(row_of("qf6AMJNXAv000136")._replace(state=QueueState.LOST))
     assert lost.why_waiting is not None and lost.why_waiting.startswith("set aside as lost")

@@ -43,7 +43,8 @@ def decode(host: str, identity: Identity | None, row: QueueRow, now: float) -> M
     else:
         recipients = _listed_recipients(entry) if entry is not None else ()
         whole = entry is not None and entry.note is None and not entry.cut
-    lifetime = identity.fact("queuereturn") if identity is not None else ""
+    # what is lost is never tried, so it never expires
+    lifetime = identity.fact("queuereturn") if identity is not None and row.state is not QueueState.LOST else ""
     message = Message(
         key=row.key,
         id=row.id,

@@ -121,7 +121,7 @@ class RowMaker:
             state=QueueState.LOST,
             size=size,
             arrived_at=arrived_at,
-            sender=b"",
+            sender=None,
             recipient=b"",
             nrcpt=0,
             domains=(),
