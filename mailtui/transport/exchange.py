@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Final, Protocol
 
@@ -179,7 +180,11 @@ class OneShot(Exchange):
             if self._early is not None:
                 self._early.feed(b"")
         took = loop.time() - began
-        found = await (self._collect() if taken is None else taken)
+        try:
+            found = await (self._collect() if taken is None else taken)
+        finally:
+            # a channel and its exchange refer to each other: what the taker has made must not wait for the collector
+            self._early, self.request = None, replace(self.request, take=None)
         if not self._finder.begun:
             raise self.never_began(found.noise)
         if limit.expired() and not self.request.script.changes:

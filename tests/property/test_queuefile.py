@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailtui.mta.sendmail import queuefile
+from mailtui.mta.sendmail.rows import Directory, RowMaker
 
 LINE = st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b"").replace(b"\xff", b""))
 TEXT = LINE.map(lambda raw: b"x" + raw)
@@ -64,3 +65,8 @@ def test_what_is_written_is_read_back(
     row = queuefile.envelope(record)
     assert row.sender == sender[1:-1]
     assert row == queuefile.envelope(b"%unknown\n" + record), "the fast way reads what the slow one does"
+    name = f"{'q' if quarantine is None else 'h'}f6AMJ0AUQ037826"
+    body = f"{name} 12 1795375413 300 {len(record)}\n".encode() + record
+    here, maker = Directory("0", b"/q", "mqueue", None, "ok", "1.1", 2e9), RowMaker("h")
+    slow = maker.file(here, "h:/q:", name, "12.1795375413", 300, record)
+    assert list(maker.batch(here, body * 2)) == [slow, slow], "one step reads what three do"

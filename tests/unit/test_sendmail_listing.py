@@ -487,3 +487,27 @@ def test_paths_are_data_and_the_client_queue_comes_first() -> None:
 @pytest.mark.parametrize(("zone", "seconds"), [("+0100", 3600), ("-0330", -12600), ("", 0), ("UTC", 0)])
 def test_zones(zone: str, seconds: float) -> None:
     assert bycommand.zone_seconds(zone) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        ("H??Subject: a\nH??To: x\nH??Message-ID: <1@a>\n", "H??Subject: a\nH??Message-ID: <1@a>\n"),
+        ("H??Message-Id: <1@a>\nH??Subject: a\n\tb\nH?M?Date: x\n", "H??Subject: a\n\tb\nH??Message-Id: <1@a>\n"),
+        ("H??Subject: a\nH??Message-ID: <1@a>\n", "H??Subject: a\nH??Message-ID: <1@a>\n"),
+        ("H?P?Return-Path: <x>\nHsubject : a\n b\nH?D?MESSAGE-ID:<1@a>\nH??To: x\n", "Hsubject : a\n b\nH?D?MESSAGE-ID:<1@a>\n"),
+        ("H??Subject: a\nH??X-Subject: b\nH??Message-IDs: c\n\tMessage-ID: d\n", "H??Subject: a\n"),
+        ("H??Subject: a\nH??Message-Ident: c\nH??Message-ID: d\nH??To: x\n", "H??Subject: a\nH??Message-ID: d\n"),
+        ("H??To: x\n", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+async def test_only_two_headers_come_along(spool: Path, tools: str, headers: str, kept: str) -> None:
+    front = "V8\nT1795375413\nN0\nFbs\nS<a@b>\nRPFD:<c@d>\n"
+    (spool / "mqueue/q1/qf6AMKAAAA000009").write_text(f"{front}{headers}.\n")
+    reading, _ = await read(spool)
+    raw = by_id(reading)["6AMKAAAA000009"].raw.decode()
+    assert raw.startswith(front) and raw.endswith("\n.\n")
+    folded = raw[len(front) : -2].replace("\n\t", "\1").replace("\n ", "\2").splitlines()
+    wanted = kept.replace("\n\t", "\1").replace("\n ", "\2").splitlines()
+    assert sorted(folded) == sorted(wanted)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
@@ -432,3 +434,24 @@ def test_an_idle_link_is_not_stale() -> None:
         link.probe = partial(float, received)
         seen.append((link.stale, link.silent))
     assert seen == [(True, 7.0), (False, 4.9)]
+
+
+class Taker:
+    """Keeps what it takes, as the reader of a big queue does."""
+
+    def take(self, section: Section) -> Section:
+        return section
+
+
+async def test_what_a_taker_has_made_does_not_wait_for_the_collector() -> None:
+    transport = LocalTransport(gate=Gate(REGISTRY, read_only=True))
+    taker = Taker()
+    seen = weakref.ref(taker)
+    reply = await transport.run(Request(ENDS, take=taker.take))
+    assert [section.body for section in reply.sections] == [b"one\n", b"two\n"]
+    gc.disable()
+    try:
+        del taker
+        assert seen() is None
+    finally:
+        gc.enable()

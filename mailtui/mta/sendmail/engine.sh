@@ -44,21 +44,24 @@ queue_perl() {
       return @found ? map { "$parent/$_" } @found : $path;
     }
 
+    # Reads which files there are; what a big queue makes long is left to `sort_out`, so that its rows can go out first.
     sub scan {
       my ($dir) = @_;
-      my $ids = $control{$dir->{queue}} ||= {};
-      my (@names, @data);
       for my $path ($dir->{qf} eq $dir->{df} ? $dir->{qf} : ($dir->{qf}, $dir->{df})) {
         opendir my $handle, $path or next;
-        for (readdir $handle) {
-          if (/^df/) { push @data, substr $_, 2 }
-          elsif (!/^[qhQ]f/ || $path ne $dir->{qf}) { next }
-          elsif (/^..[0-9A-Za-z]{1,64}$/) { push @names, $_; $ids->{substr $_, 2} = 1 }
-          else { $dir->{odd}++ }
-        }
+        my @found = readdir $handle;
+        push @{$dir->{found}}, \@found;
+        @{$dir->{names}} = grep { /^[qhQ]f[0-9A-Za-z]{1,64}$/ } @found if $path eq $dir->{qf};
       }
-      $dir->{names} = \@names;
-      $dir->{data} = \@data;
+    }
+
+    sub sort_out {
+      my ($dir) = @_;
+      my $ids = $control{$dir->{queue}} ||= {};
+      @$ids{map { substr $_, 2 } @{$dir->{names}}} = ();
+      $dir->{odd} = -@{$dir->{names}};
+      $dir->{odd} += grep { /^[qhQ]f/ } @{$dir->{found}[0]};
+      $dir->{data} = [map { substr $_, 2 } grep { /^df/ } map { @$_ } @{$dir->{found}}];
     }
 
     sub list {
@@ -66,7 +69,7 @@ queue_perl() {
       my $ids = $control{$dir->{queue}};
       my $text = "";
       for my $path ($all ? map { "$dir->{qf}/$_" } @{$dir->{names}} : (),
-                    map { "$dir->{df}/df$_" } grep { !$ids->{$_} && /^[0-9A-Za-z]{1,64}$/ } @{$dir->{data}}) {
+                    map { "$dir->{df}/df$_" } grep { !exists $ids->{$_} && /^[0-9A-Za-z]{1,64}$/ } @{$dir->{data}}) {
         my @stat = lstat $path or next;
         $text .= substr($path, rindex($path, "/") + 1) . " $stat[1] $stat[9] $stat[7]\n" if -f _;
       }
@@ -81,24 +84,44 @@ queue_perl() {
       return -1;
     }
 
+    # Leaves Subject and Message-Id of the headers, which stand last. Where both look as they nearly always do, they
+    # are found without a regular expression.
+    sub brief {
+      my $at = index $_[0], "\nH";
+      return if $at < 0;
+      my $kept = "";
+      for my $begin ("\nH??Subject:", "\nH??Message-I") {
+        my $from = index $_[0], $begin, $at;
+        my $to = $from < 0 ? -1 : index $_[0], "\nH", $from + 2;
+        if ($to < 0 || ($begin =~ /I$/ && substr($_[0], $from + 13, 2) !~ /^[Dd]:/)) {
+          $kept = join "", substr($_[0], $at) =~
+            /\nH(?:\?[^?\n]*+\?)?+(?i:subject|message-id)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+|\n[^H \t\n][^\n]*+/g, "\n";
+          last;
+        }
+        $kept .= substr $_[0], $from, $to - $from;
+      }
+      substr($_[0], $at) = $kept . (substr($kept, -1) eq "\n" ? "" : "\n.\n");
+    }
+
     sub rows {
       my ($dir, @names) = @_;
-      my ($text, $content) = ("", "");
+      my ($text, $content, $file) = ("", "");
+      my $df = $dir->{df} eq $dir->{qf} ? "df" : "$dir->{df}/df";
+      chdir $dir->{qf} or return;
+      my $brief = $verb ne "show";
       for my $name (@names) {
-        my $file;
-        if (!sysopen $file, "$dir->{qf}/$name", $open) { $dir->{unread}++ if $! != 2; next }
-        my (undef, $inode, undef, undef, undef, undef, undef, $size, undef, $changed) = stat $file;
+        if (!sysopen $file, $name, $open) { $dir->{unread}++ if $! != 2; next }
+        my ($inode, $size, $changed) = (stat $file)[1, 7, 9];
         if (!-f _ || !defined sysread $file, $content, $size + 1) { $dir->{unread}++; next }
         $content = "" if $careful && $content !~ /^V[0-9]/;
-        $content =~ s/\nH(?!(?:\?[^?\n]*\?)?(?i:subject|message-id)[ \t]*:)[^\n]*(?:\n[ \t][^\n]*)*//g if $verb ne "show";
+        brief($content) if $brief;
         my $id = substr $name, 2;
-        my $data = lstat "$dir->{df}/df$id" ? -s _ || 0 : other_size($dir, $id);
+        my $data = lstat "$df$id" ? -s _ || 0 : other_size($dir, $id);
         $text .= "$name $inode $changed $data " . length($content) . "\n" . $content;
         if (length $text > 262144) { emit("rows $dir->{number}", $text); $text = "" }
       }
       emit("rows $dir->{number}", $text);
     }
-
     sub files {
       my ($dir, @ids) = @_;
       my $xf = -d "$dir->{top}/xf" ? "$dir->{top}/xf" : $dir->{top};
@@ -133,9 +156,10 @@ queue_perl() {
     my $some = $verb eq "read" || $verb eq "show";
     my @ids = $some ? grep { /^[0-9A-Za-z]{12,20}$/ } map { chomp; $_ } <STDIN> : ();
     if (!$some) { scan($_) for @open }
+    if ($verb eq "readall") { rows($_, @{$_->{names}}) for @open }
+    if (!$some) { sort_out($_) for @open }
     for my $dir (@open) {
       list($dir, $verb eq "sweep") if !$some;
-      rows($dir, @{$dir->{names}}) if $verb eq "readall";
       rows($dir, map { ("qf$_", "hf$_", "Qf$_") } @ids) if $some;
       files($dir, @ids) if $verb eq "show";
       emit("end $dir->{number} $dir->{unread} $dir->{odd}", "");

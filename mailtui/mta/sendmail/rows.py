@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 
 from mailtui.model import QueueRow, QueueState, domain_of
 from mailtui.mta.sendmail import mailq
-from mailtui.mta.sendmail.queuefile import envelope
+from mailtui.mta.sendmail.queuefile import RECORD, envelope
 from mailtui.procedure import Section
 from mailtui.text import natural
 
@@ -74,7 +74,7 @@ class RowMaker:
             reason = quarantine
         if not raw.endswith(b".\n"):
             version += UNFINISHED  # read while it was written: no later version is equal to this one
-        return QueueRow(
+        columns = (
             prefix + queue_id,
             queue_id,
             directory.queue,
@@ -94,17 +94,52 @@ class RowMaker:
             raw,
             QF,
         )
+        # past the class's own constructor, which takes as long as half of all this
+        return tuple.__new__(QueueRow, columns)
 
     def batch(self, directory: Directory, body: bytes) -> Iterator[QueueRow]:
-        """Make the rows of a `rows` section."""
+        """Make the rows of a `rows` section: the usual file in one step, for this is what a big queue waits for."""
         prefix = directory.prefix(self.host)
+        queue, group, path = directory.queue, directory.group, directory.path
+        domains, reasons, match, new = self._domains, self._reasons, RECORD.match, tuple.__new__
         position, end = 0, len(body)
         while position < end:
+            found = match(body, position)
             start = body.index(b"\n", position) + 1
             name, inode, changed, data_size, length = body[position:start].decode("ascii").split()
+            version, size = f"{inode}.{changed}", None if data_size == "-1" else int(data_size)
             position = start + int(length)
-            size = None if data_size == "-1" else int(data_size)
-            yield self.file(directory, prefix, name, f"{inode}.{changed}", size, body[start:position])
+            raw = body[start:position]
+            if found is None or found.end() != position or b"\xff" in raw:
+                yield self.file(directory, prefix, name, version, size, raw)
+                continue
+            created_at, last_try, attempts, reason, sender, own, address, domain = found.groups()
+            if own is not None:
+                reason = own
+            if (known := domains.get(domain)) is None:
+                known = domains[domain] = (domain.lower(),)
+            queue_id, tries = name[2:], int(attempts)
+            columns = (
+                prefix + queue_id,
+                queue_id,
+                queue,
+                group,
+                path,
+                QueueState.DEFERRED if tries else QueueState.QUEUED,
+                size,
+                float(created_at),
+                sender,
+                address,
+                1,
+                known,
+                None if reason is None else reasons.setdefault(reason, reason),
+                tries,
+                (float(last_try) or None) if tries else None,
+                "q" + version,
+                raw,
+                QF,
+            )
+            yield new(QueueRow, columns)
 
     def orphan(self, directory: Directory, name: str, version: str, size: int, changed: float) -> QueueRow:
         """Make the row of a data file that no control file goes with."""
