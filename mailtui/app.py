@@ -20,13 +20,16 @@ from textual.events import Event, Paste
 from textual.filter import LineFilter
 
 from mailtui import themes
+from mailtui.acting import Acting
+from mailtui.actions import ACTIONS
 from mailtui.clock import SYSTEM, Clock
 from mailtui.errors import HostError
 from mailtui.fleet import Fleet
+from mailtui.journal import Journal, default_directory
 from mailtui.keys import Scope
 from mailtui.palette import HostCommands, KeyCommands, ThemeCommands
 from mailtui.panes.bindings import bindings
-from mailtui.panes.pane import AskEvidence, AskGroups, AskHost, AskMessage
+from mailtui.panes.pane import AskAction, AskEvidence, AskGroups, AskHost, AskKept, AskMarks, AskMessage, AskUndo
 from mailtui.screens.barrier import AsciiOnly, Barrier
 from mailtui.screens.base import MailScreen
 from mailtui.screens.evidence import EvidenceScreen
@@ -36,6 +39,7 @@ from mailtui.screens.help import HelpScreen
 from mailtui.screens.host import HostScreen
 from mailtui.screens.message import MessageScreen
 from mailtui.screens.overview import OverviewScreen
+from mailtui.screens.undo import UndoScreen
 from mailtui.store import Store
 from mailtui.text import show, show_line
 from mailtui.widgets.glyphs import ASCII_CLASS
@@ -81,12 +85,13 @@ class Console(App[None]):
         self.fleet = fleet
         self.clock = clock
         scope = self.options.scope or f"{len(fleet.hosts)} host{'s' if len(fleet.hosts) != 1 else ''}"
-        self.about = About(scope, "read-only")
         self._mouse = self.options.mouse
         self._barrier = Barrier(self._stopped)
         found, self._theme_faults = themes.load_themes(themes.available(*self.options.theme_folders))
         self._themes = {spec.name: spec for spec in found}
         super().__init__()
+        self.acting = Acting(self)
+        self.about = About(scope, self.acting.mode, self.acting.running.doing)
 
     @property
     def store(self) -> Store:
@@ -197,9 +202,28 @@ class Console(App[None]):
         if isinstance(self.screen, HostScreen):
             self.screen.queue.set_filter(message.where)
 
+    def on_ask_marks(self, message: AskMarks) -> None:
+        """Mark a group's messages in the queue beneath."""
+        for screen in self.screen_stack:
+            if isinstance(screen, HostScreen) and screen.host == message.host:
+                marked = screen.queue.marked
+                screen.queue.set_marked(marked | message.keys if message.marked else marked - message.keys)
+
     def on_ask_evidence(self, message: AskEvidence) -> None:
         """Show raw commands and outputs."""
         self.push_screen(EvidenceScreen(message.host, message.topic))
+
+    def on_ask_action(self, message: AskAction) -> None:
+        """Something is to be done to messages: show the plan."""
+        self.acting.ask(message)
+
+    def on_ask_undo(self, message: AskUndo) -> None:
+        """A delete is to be undone: show what that would do."""
+        self.acting.ask_undo(message)
+
+    def on_ask_kept(self, message: AskKept) -> None:
+        """Show what a delete set aside."""
+        self.push_screen(self.acting.kept_screen(message.kept))
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -207,11 +231,21 @@ class Console(App[None]):
         """Show the keys that work here."""
         pane = self.mail_screen.pane if self.mail_screen is not None else None
         scopes = {"queue": Scope.QUEUE, "log": Scope.LOG, "hosts": Scope.OVERVIEW, "attention": Scope.OVERVIEW}
-        scopes["groups"] = Scope.GROUPS
+        scopes |= {"groups": Scope.GROUPS, "envelope": Scope.MESSAGE, "message-log": Scope.MESSAGE, "undo": Scope.UNDO}
         here = [scopes[pane.id]] if pane is not None and pane.id in scopes else []
-        self.push_screen(
-            HelpScreen([*here, *([Scope.HOST] if isinstance(self.screen, HostScreen) else [])], dict(self.options.keys))
-        )
+        here += [Scope.HOST] if isinstance(self.screen, HostScreen) else []
+        self.push_screen(HelpScreen(here, dict(self.options.keys), self._refused()))
+
+    def _refused(self) -> dict[str, str]:
+        """Give the keys of actions that cannot be done on the host on screen, with why."""
+        host = getattr(self.screen, "host", None) or (self.host_names[0] if len(self.host_names) == 1 else None)
+        found = {} if host is None else {each.id: self.acting.refusal(host, each) for each in ACTIONS}
+        return {
+            f"{scope.value}.{name}": no.why
+            for name, no in found.items()
+            if no is not None
+            for scope in (Scope.QUEUE, Scope.GROUPS, Scope.MESSAGE)
+        }
 
     async def action_back(self) -> None:
         """Close a dialog, else clear a filter, else go back; never quits."""
@@ -230,7 +264,7 @@ class Console(App[None]):
         """Go to the overview; from there, quit."""
         if len(self.screen_stack) > 2:
             self.action_overview()
-        else:
+        elif self.acting.running.may_leave():
             self.exit()
 
     def action_overview(self) -> None:
@@ -300,6 +334,20 @@ class Console(App[None]):
             self.copy_to_clipboard(show_line(text))
             self.notify(f"{len(text)} characters sent to the clipboard (OSC 52)", timeout=3, markup=False)
 
+    async def action_undo_list(self) -> None:
+        """Show every delete that can be undone."""
+        screen = UndoScreen()
+        await self.push_screen(screen)
+        self.acting.list_undo(screen)
+
+    def action_outcomes(self) -> None:
+        """Show what became of each message of the last actions."""
+        self.push_screen(self.acting.running.outcomes_screen())
+
+    def action_disarm(self) -> None:
+        """Let nothing be changed again on hosts that ask first."""
+        self.acting.disarm()
+
     def action_mouse(self) -> None:
         """Leave the mouse to the terminal, or take it back."""
         driver = self._driver
@@ -329,7 +377,7 @@ async def run_console(hosts: Sequence[Host], options: ConsoleOptions | None = No
     """Run the console over these hosts until it is left; every link is closed before this returns."""
     calm_collector()
     sys.setswitchinterval(SWITCH)
-    async with Fleet(hosts) as fleet:
+    async with Fleet(hosts, journal=Journal(default_directory())) as fleet:
         console = Console(fleet, options)
         loop = asyncio.get_running_loop()
         for ending in (signal.SIGTERM, signal.SIGHUP):  # the terminal is given back, the links are closed

@@ -18,9 +18,10 @@ from mailtui.errors import HostError, Refused, Unreachable
 from mailtui.model import Identity, LinkState, LogCursor, Message, QueueRow
 from mailtui.mta import registry
 from mailtui.mta.contract import Evidence, KnownQueue, LogGap
-from mailtui.session import Link, followed
+from mailtui.session import Link, followed, gate_of
 from mailtui.store import (
     BIG,
+    Change,
     EvidenceRead,
     Heard,
     HostFound,
@@ -34,9 +35,11 @@ from mailtui.store import (
 )
 from mailtui.store.log import LineReader
 from mailtui.transport.backoff import Backoff
+from mailtui.transport.gate import Gate
 
 if TYPE_CHECKING:
     from mailtui.config import Host
+    from mailtui.journal import Journal
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,6 +98,8 @@ class Attendant:
         """Monotonic time of the last reading that built on no other."""
         self._cursors: dict[str, LogCursor] = {}
         self._link: Link | None = None
+        self.gate = gate_of(host, clock)
+        """Outlives links: a host that was armed stays so over a reconnection."""
 
     @property
     def link(self) -> Link | None:
@@ -152,7 +157,7 @@ class Attendant:
         await self._connects.acquire()
         holding = True
         try:
-            async with Link.open(self.host, self.clock) as link:
+            async with Link.open(self.host, self.clock, self.gate) as link:
                 self._connects.release()
                 holding = False
                 self._link = link
@@ -219,8 +224,8 @@ class Attendant:
     async def _queue(self, link: Link) -> None:
         while True:
             if not self.paused or self._refresh.is_set():
+                self._refresh.clear()  # what is asked from here on wants a reading that begins later
                 await self._read_queue(link)
-            self._refresh.clear()
             try:
                 async with asyncio.timeout(self.host.refresh):
                     await self._refresh.wait()
@@ -309,13 +314,22 @@ def _first(group: BaseExceptionGroup[HostError]) -> HostError:
 class Fleet:
     """Every host of the console, for the length of an `async with`."""
 
-    def __init__(self, hosts: Sequence[Host], store: Store | None = None, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[Host],
+        store: Store | None = None,
+        clock: Clock = SYSTEM,
+        journal: Journal | None = None,
+    ) -> None:
         self.hosts = tuple(hosts)
+        self.journal = journal
+        """Where actions are written down; without it nothing is changed on any host."""
         self.clock = clock
         self.store = store if store is not None else Store(MtaFormats(hosts, clock), [host.name for host in hosts])
         self._connects = asyncio.Semaphore(CONNECTS_AT_ONCE)
         self._attendants = {host.name: Attendant(host, self.store, self._connects, clock) for host in hosts}
         self._jobs: dict[str, asyncio.Task[None]] = {}
+        self._runs: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
@@ -327,23 +341,26 @@ class Fleet:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for job in self._jobs.values():
+        for job in (*self._jobs.values(), *self._runs):
             job.cancel()
         await self._group.__aexit__(kind, error, trace)
 
     def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         self._jobs[name] = self._group.create_task(self._job(name, work), name=name)
 
-    async def _job(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _job(
+        self, name: str, work: Callable[[], Awaitable[None]], failed: Callable[[str, str], Change] | None = None
+    ) -> None:
         """Run a job's work; the root where a bug of ours becomes a failure in the store."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - one of the two named places: a job's root (design rule 4)
             _LOG.exception("job %s failed", name)
+            why = f"mailtui failed here: {error!r}"
             cure = "this is a bug of mailtui: please report it with the log file"
-            self.store.apply(
-                LinkChanged(name, self.clock.wall(), LinkState.UNREACHABLE, f"mailtui failed here: {error!r}", cure)
-            )
+            at = self.clock.wall()
+            lost = LinkChanged(name, at, LinkState.UNREACHABLE, why, cure)
+            self.store.apply(lost if failed is None else failed(why, cure))
 
     # --- what the console asks --------------------------------------------------------------------------------------
 
@@ -359,6 +376,34 @@ class Fleet:
         """Stop or resume reading queues; links stay up."""
         for attendant in self._attendants.values():
             attendant.paused = paused
+
+    def run(self, host: str, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run something once on a host, for the life of the fleet; the host is read again as soon as it ends.
+
+        A bug of ours in it is a source of the host that failed, and ends neither the host's link nor the console.
+        """
+
+        async def worked() -> None:
+            try:
+                await work()
+            finally:
+                self._attendants[host].retry()
+
+        def failed(why: str, cure: str) -> Change:
+            return SourceFailed(host, self.clock.wall(), what, why, cure)
+
+        name = f"{host}: {what}"
+        job = self._group.create_task(self._job(name, worked, failed), name=name)
+        self._runs.add(job)
+        job.add_done_callback(self._runs.discard)
+
+    def gate(self, host: str) -> Gate:
+        """Give what decides whether a host may be changed now."""
+        return self._attendants[host].gate
+
+    def link(self, host: str) -> Link | None:
+        """Give a host's open link; None while there is none."""
+        return self._attendants[host].link
 
     def config(self, host: str) -> Host:
         """Give a host's configuration."""

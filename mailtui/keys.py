@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from mailtui.actions import ACTIONS
+
 
 class Scope(StrEnum):
     """Where a key works."""
@@ -20,7 +22,9 @@ class Scope(StrEnum):
     QUEUE = "queue"
     GROUPS = "groups"
     LOG = "log"
+    ABOVE = "screens above a host"
     MESSAGE = "message"
+    UNDO = "undo"
     DIALOG = "dialog"
 
 
@@ -45,6 +49,27 @@ class Key:
     """True where the palette offers it too."""
 
 
+def _acts(scope: Scope) -> tuple[Key, ...]:
+    """Give the keys of the actions that make sense in a scope."""
+    return tuple(
+        Key(
+            f"{scope.value}.{each.id}",
+            each.key,
+            f"act('{each.id}')",
+            each.title,
+            scope,
+            each.help,
+            _RANKS.get(each.id, 0),
+            True,
+        )
+        for each in ACTIONS
+        if each.of_messages or scope is Scope.QUEUE
+    )
+
+
+_RANKS: Final = {"delete": 12, "hold": 13, "retry": 14, "release": 15}
+"""Ranks of actions in the footer; they come first while something is marked."""
+
 KEYS: Final = (
     Key("app.help", "question_mark", "help", "Help", Scope.APP, "The keys that work here, signs and filters, searchable.", 4, True),
     Key("app.palette", "colon,ctrl+p", "command_palette", "Command", Scope.APP, "What can be done here, and every host, by name.", 7),
@@ -63,6 +88,9 @@ KEYS: Final = (
     Key("app.evidence", "e", "evidence", "Evidence", Scope.APP, "The raw command and its raw output behind what is on screen.", 6, True),
     Key("app.copy", "y", "copy", "Copy", Scope.APP, "Copy the host, id or line to the clipboard (OSC 52).", palette=True),
     Key("app.mouse", "m", "mouse", "Mouse off/on", Scope.APP, "Leave the mouse to the terminal, to select text.", palette=True),
+    Key("app.undo", "U", "undo_list", "Undo list", Scope.APP, "What deletes set aside on all hosts, and what brings it back.", palette=True),
+    Key("app.outcomes", "L", "outcomes", "Last outcomes", Scope.APP, "What became of each message of the last actions.", palette=True),
+    Key("app.disarm", "X", "disarm", "Disarm", Scope.APP, "Let nothing be changed again on hosts that ask first.", palette=True),
     Key("overview.open", "enter,l,right", "open", "Open", Scope.OVERVIEW, "The host; from what needs attention, where the trouble shows.", 1),
     Key("overview.hosts", "1", "pane('hosts')", "Hosts", Scope.OVERVIEW, palette=True),
     Key("overview.attention", "2", "pane('attention')", "Needs attention", Scope.OVERVIEW, palette=True),
@@ -77,12 +105,25 @@ KEYS: Final = (
     Key("queue.sort", "s", "sort", "Sort", Scope.QUEUE, "By the next column; click a heading to choose.", 9, True),
     Key("queue.reverse", "S", "reverse", "Reverse sort", Scope.QUEUE, palette=True),
     Key("queue.group", "b", "group", "Group", Scope.QUEUE, "Count by reason, domain, sender ...; Enter shows a group.", 3, True),
+    Key("queue.mark", "space", "mark", "Mark", Scope.QUEUE, "Mark or unmark the message, and go on to the next; actions take what is marked.", 11),
+    Key("queue.mark_down", "shift+down", "mark_on(1)", "Mark downward", Scope.QUEUE),
+    Key("queue.mark_up", "shift+up", "mark_on(-1)", "Mark upward", Scope.QUEUE),
+    Key("queue.mark_range", "V", "mark_range", "Mark range", Scope.QUEUE, "From the message marked last to this one.", palette=True),
+    Key("queue.mark_all", "a", "mark_all", "Mark all shown", Scope.QUEUE, "All that the filter shows.", palette=True),
+    Key("queue.unmark", "A", "unmark", "Clear marks", Scope.QUEUE, palette=True),
+    *_acts(Scope.QUEUE),
+    Key("queue.undo", "u", "undo", "Undo delete", Scope.QUEUE, "Bring back what was deleted last on this host.", palette=True),
     Key("groups.open", "enter,l,right", "open", "Show messages", Scope.GROUPS, "The messages of this group.", 1),
     Key("groups.by", "b", "next_by", "Group by next", Scope.GROUPS, "Reason, domain, sender, sender domain, queue, state.", 2, True),
+    Key("groups.mark", "space", "mark", "Mark group", Scope.GROUPS, "Mark or unmark its messages in the queue.", 4),
+    *_acts(Scope.GROUPS),
     Key("log.filter", "slash", "filter", "Filter", Scope.LOG, "Show lines that match: words, to:x, event=deferred, not ...", 2, True),
     Key("log.toggle_filter", "F", "toggle_filter", "Filter off/on", Scope.LOG, "Lift the filter and set it again, on the same line.", palette=True),
     Key("log.open", "enter,l,right", "open", "Open", Scope.LOG, "The message that the line is about; its lines where it has left the queue.", 1),
-    Key("message.up", "h,left", "app.up", "Back", Scope.MESSAGE, "Back to the queue.", 3),
+    Key("message.up", "h,left", "app.up", "Back", Scope.ABOVE, "Back to where you came from.", 3),
+    *_acts(Scope.MESSAGE),
+    Key("undo.open", "enter,l,right", "open", "Show messages", Scope.UNDO, "The messages that this delete set aside.", 1),
+    Key("undo.undo", "u", "undo", "Undo", Scope.UNDO, "Put them back where they came from.", 2, True),
     Key("dialog.close", "escape", "app.back", "Close", Scope.DIALOG, "Close this.", 1),
     Key("dialog.up", "up", "scroll(-1)", "Up", Scope.DIALOG),
     Key("dialog.down", "down", "scroll(1)", "Down", Scope.DIALOG),
@@ -102,6 +143,15 @@ LIST_KEYS: Final = (
 )
 """What the lists' own keys do, for help."""
 
+PLAN_KEYS: Final = (
+    ("y", "Do it; nothing happens in the first second, nor when the plan is older than a minute"),
+    ("Esc Enter", "Cancel: it has the focus"),
+    ("Tab", "To where a word must be typed; it cannot be pasted"),
+    ("w", "Take whole messages along, also their recipients that the filter does not match"),
+    ("s", "Stop after this batch, while an action runs"),
+)
+"""What the keys of plans do, for help: they are not to be changed, so that nobody confirms what he did not mean."""
+
 LEGEND: Final = (
     ("!!", "In trouble: no link, mail server or queue runner dead, refusing mail, spool full"),
     ("!", "To look at: old or lost mail, a limit almost reached"),
@@ -113,6 +163,10 @@ LEGEND: Final = (
     ("held", "Nothing tries it: quarantined or on hold"),
     ("lost", "The mail server cannot use its files: nothing will ever try it by itself"),
     ("STALE, -", "Older than three refreshes; not known"),
+    ("* 3 marked", "Chosen for the next action; they stay marked over sorting, filters and refreshes"),
+    ("ask", "Nothing is changed on the host before a plan was confirmed; that arms it for 15 minutes"),
+    ("ARMED 14 min", "Confirmed plans are carried out on this host; X disarms it"),
+    ("unknown", "The link died in the act: reading the queue again decides; nothing is repeated by itself"),
 )
 """What signs and words on the screens mean, for help."""
 
@@ -144,6 +198,8 @@ _NAMES: Final = {
     "escape": "Esc",
     "tab": "Tab",
     "enter": "Enter",
+    "space": "Space",
+    "delete": "Del",
     "up": "↑",
     "down": "↓",
     "pageup": "PgUp",

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mailtui.clock import SYSTEM, Clock
 from mailtui.errors import HostError, NoMta, TimedOut, Unreachable, Unsupported
-from mailtui.model import Capability, Identity, LogCursor, Message, QueueRow, Stats
+from mailtui.model import (
+    Acted,
+    Capability,
+    Identity,
+    LogCursor,
+    Message,
+    Order,
+    QueueRow,
+    RemoteCommand,
+    Stats,
+    Target,
+    UndoSet,
+)
 from mailtui.mta import registry
 from mailtui.mta.contract import Evidence, KnownQueue, LogBlock, LogGap, LogQuery, Mta, QueueReading, Read
 from mailtui.procedure import REGISTRY, Begin, Data, End, Event, Limits, Procedure, Reply, Request, Section
@@ -31,19 +43,20 @@ STATS_PAUSE = 1.0
 """Seconds between the two samples that a one-shot `stats` takes its rates from."""
 
 
-def gate_of(host: Host) -> Gate:
+def gate_of(host: Host, clock: Clock = SYSTEM) -> Gate:
     """Make the exec gate of a host's mode; `ask` opens it only when the host is armed."""
-    return Gate(REGISTRY, read_only=host.mode != "read-write")
+    return Gate(REGISTRY, read_only=host.mode != "read-write", sealed=host.mode == "read-only", clock=clock)
 
 
 @asynccontextmanager
-async def connected(host: Host, clock: Clock = SYSTEM) -> AsyncIterator[Transport]:
+async def connected(host: Host, clock: Clock = SYSTEM, gate: Gate | None = None) -> AsyncIterator[Transport]:
     """Open a host's transport and close it afterwards; raises a HostError that says why it could not be opened."""
     transport: Transport
+    gate = gate or gate_of(host, clock)
     if host.transport == "local":
         from mailtui.transport.local import LocalTransport
 
-        transport = LocalTransport(gate=gate_of(host))
+        transport = LocalTransport(gate=gate)
     else:
         # the SSH library is big: importing it here would hold up the first frames of the console
         await asyncio.to_thread(importlib.import_module, "mailtui.transport.ssh")
@@ -59,7 +72,7 @@ async def connected(host: Host, clock: Clock = SYSTEM) -> AsyncIterator[Transpor
             known_hosts=host.known_hosts,
             jump=host.jump,
         )
-        transport = await SshTransport.connect(target, gate=gate_of(host), clock=clock)
+        transport = await SshTransport.connect(target, gate=gate, clock=clock)
     try:
         yield transport
     finally:
@@ -93,8 +106,12 @@ async def detect(transport: Transport, wanted: str = "auto", *, sudo: bool = Tru
 class Link:
     """A connected host whose mail server is known."""
 
-    def __init__(self, host: Host, transport: Transport, found: Detected, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, host: Host, transport: Transport, found: Detected, clock: Clock = SYSTEM, gate: Gate | None = None
+    ) -> None:
         self.host = host
+        self.gate = gate or gate_of(host, clock)
+        """What changes the host passes only while it is open."""
         self.transport = transport
         self.mta = found.mta
         self.identity = found.identity
@@ -103,11 +120,12 @@ class Link:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, host: Host, clock: Clock = SYSTEM) -> AsyncIterator[Link]:
+    async def open(cls, host: Host, clock: Clock = SYSTEM, gate: Gate | None = None) -> AsyncIterator[Link]:
         """Connect, find the mail server, and close everything at the end; raises a HostError."""
-        async with connected(host, clock) as transport:
+        gate = gate or gate_of(host, clock)
+        async with connected(host, clock, gate) as transport:
             found = await detect(transport, host.mta, sudo=host.sudo != "never")
-            yield cls(host, transport, found, clock)
+            yield cls(host, transport, found, clock, gate)
 
     async def _ask(self, procedure: Procedure[T]) -> T:
         return await drive(self.transport, procedure)
@@ -131,6 +149,37 @@ class Link:
     async def show(self, row: QueueRow) -> Read[Message]:
         """Read one message with its headers anew."""
         return await self._ask(self.mta.show(self.host.name, self.identity, row))
+
+    # --- acting -----------------------------------------------------------------------------------------------------
+
+    @property
+    def host_key(self) -> str:
+        """Give the fingerprint of the host's key; "" where there is no SSH."""
+        return getattr(self.transport, "fingerprint", "")
+
+    def target(self, row: QueueRow) -> Target:
+        """Give what an action on a row is aimed at."""
+        return self.mta.target(row)
+
+    def commands(self, verb: str, targets: Sequence[Target], order: Order) -> tuple[RemoteCommand, ...]:
+        """Give the literal commands that a batch executes on the host."""
+        return self.mta.commands(self.identity, verb, targets, order)
+
+    async def act(self, verb: str, targets: Sequence[Target], order: Order) -> Acted:
+        """Do one batch; raises Refused where the gate is closed. A lost link makes outcomes `unknown`."""
+        return await self._ask(self.mta.act(self.identity, verb, targets, order))
+
+    async def undo_sets(self) -> tuple[UndoSet, ...]:
+        """Read what the vault on the host holds."""
+        return (await self._ask(self.mta.undo_sets(self.host.name, self.identity))).value
+
+    async def undo(self, kept: UndoSet, order: Order) -> Acted:
+        """Put what a delete set aside back."""
+        return await self._ask(self.mta.undo(self.host.name, self.identity, kept, order))
+
+    async def purge(self, undo_ids: Sequence[str]) -> tuple[str, ...]:
+        """Destroy what these deletes set aside, for good; gives those that are gone now."""
+        return await self._ask(self.mta.purge(self.identity, undo_ids))
 
     async def samples(self, interval: float) -> AsyncGenerator[Read[Stats], None]:
         """Sample service and resources for as long as it is iterated; close it with `aclosing`."""

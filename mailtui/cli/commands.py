@@ -4,7 +4,13 @@ COMMANDS = {
     "open": ("console", "NAME...", "the console (also without the word `open`)"),
     "demo": ("demo", "", "the console on made-up hosts"),
     "hosts": ("hosts", "list|test|trust", "the configured hosts: what works, their keys"),
-    "queue": ("queue", "list|count|group|show", "what is queued, since when and why"),
+    "queue": (
+        "queue",
+        "list|count|group|show|retry|hold|release|delete|bounce|flush",
+        "what is queued, since when and why; act on it",
+    ),
+    "undo": ("undo", "UNDO_ID...|list|purge", "bring back what was deleted, or destroy it"),
+    "journal": ("journal", "verify|erase", "what was done from here, and if it holds"),
     "logs": ("logs", "HOST...", "search or follow mail logs, merged by time"),
     "stats": ("stats", "HOST...", "service, limits, load, memory, spool, queue"),
     "doctor": ("doctor", "[HOST]", "what is wrong here or with a host, with cures"),
@@ -15,7 +21,7 @@ COMMANDS = {
 """Built commands: name -> (module of this package, arguments, what it is for), in the order of `--help`."""
 
 UNBUILT = (
-    "init", "completion", "undo", "journal", "trace", "explain", "why", "route", "send", "dns", "tls", "diagnose",
+    "init", "completion", "trace", "explain", "why", "route", "send", "dns", "tls", "diagnose",
     "mta", "audit", "access", "drill", "capture", "check", "alerts", "watch", "export", "record", "replay", "incident",
     "serve",
 )  # fmt: skip
@@ -23,7 +29,7 @@ UNBUILT = (
 
 UNBUILT_VERBS: dict[str, tuple[str, ...]] = {
     "hosts": ("import",),
-    "queue": ("reasons", "retry", "hold", "release", "delete", "bounce", "requeue", "flush"),
+    "queue": ("reasons", "requeue"),
     "logs": ("summary",),
     "config": ("show", "schema"),
 }
@@ -79,7 +85,8 @@ def overview() -> str:
         "commands:",
     ]
     for name, (_, arguments, purpose) in COMMANDS.items():
-        lines += [f"  {name} {arguments}".ljust(LEFT) + purpose]
+        form = f"  {name} {arguments}"
+        lines += [form.ljust(LEFT) + purpose] if len(form) < LEFT else [form, " " * LEFT + purpose]
     lines += ["", "options of every command:"]
     lines += [f"  {form}".ljust(LEFT) + purpose for form, purpose in COMMON]
     lines += [

@@ -46,7 +46,22 @@ SKEW_WARN, SKEW_BAD = 2.0, 60.0
 UNBUILT_WORDS = ("not built", "not yet")
 """How an adapter's `why` says that no right is missing but the program."""
 
-_GRANT = re.compile(rb"^\s+\([^)]*\)\s*(.+)$", re.M)
+HARM = {
+    "postsuper": "`-d ALL` fits in, which empties the queue",
+    "sendmail": "`-C FILE` and `-O QueueDirectory=...` fit in, which run and read what they like as root",
+    "exim": "`-C FILE` and `-be` fit in, which run any command as root",
+    "exim4": "`-C FILE` and `-be` fit in, which run any command as root",
+    "smtpctl": "`remove all` fits in, which empties the queue",
+    "postqueue": "`-c DIRECTORY` fits in, which reads another configuration as root",
+    "mailq": "it is the mail server's own command by another name: `-C FILE` fits in",
+    "cat": "any file fits in, /etc/shadow too",
+    "tail": "any file fits in, /etc/shadow too",
+    "find": "`-exec` fits in, which runs any command as root",
+    "sh": "any command fits in",
+}
+"""Command -> what a wildcard in its arguments lets through."""
+
+_GRANT = re.compile(rb"^\s+\(([^)]*)\)\s*(.+)$", re.M)
 _TAGS = re.compile(rb"^(?:[A-Z_]+:\s*|[A-Z_]+=\S+\s+)*")
 _WILDCARD = re.compile(rb"(?<!\\)[*?\[]")
 
@@ -66,7 +81,7 @@ async def _examine(host: Host, timeout: float) -> list[Finding]:
                 took = time.monotonic() - began
                 found += way(host, None, took)
                 found += [server(link), clock(link), await distance(link), *tools(link)]
-                found += await rights(link)
+                found += [*await rights(link), *vault(link)]
                 found += await logs(link)
     except HostError as error:
         fault = error
@@ -155,14 +170,27 @@ def right(capability: Capability) -> Finding:
 
 
 def sudo_wildcards(evidence: Sequence[Evidence], raw: tuple[str | bytes, ...]) -> Iterator[Finding]:
-    """Name sudo rules with wildcards: a `*` also matches blanks, so options can be slipped in."""
+    """Name sudo rules that allow more than they seem to: a `*` also matches blanks, so options can be slipped in."""
     for each in evidence:
         if not is_listing(each.command):
             continue
         for rule in dict.fromkeys(dangerous(each.output)):
             told = b"a wildcard allows more arguments than it seems to: " + rule
-            advice = "write the arguments out, or as a regular expression (^...$, sudo 1.9.10); see `mailtui sudoers`"
-            yield Finding("sudo", Status.WARN, told.decode("utf-8", "backslashreplace"), evidence=raw, advice=advice)
+            yield Finding(
+                "sudo", Status.WARN, told.decode("utf-8", "backslashreplace"), evidence=raw, advice=narrower(rule)
+            )
+        if unlimited(each.output):
+            yield Finding(
+                "sudo", Status.WARN, "any command may be run as root without a password: ALL", evidence=raw,
+                advice="whoever gets hold of this login has the host; `mailtui sudoers HOST --helper` needs much less",
+            )  # fmt: skip
+
+
+def narrower(rule: bytes) -> str:
+    """Say what a rule with a wildcard lets through, where that is known, and what to write in its place."""
+    command = rule.partition(b" ")[0].rpartition(b"/")[2].decode("ascii", "replace")
+    cure = "write the arguments out, or as a regular expression (^...$, sudo 1.9.10); see `mailtui sudoers`"
+    return f"{HARM[command]}; {cure}" if command in HARM else cure
 
 
 def is_listing(command: str) -> bool:
@@ -171,21 +199,48 @@ def is_listing(command: str) -> bool:
     return len(words) > 1 and words[0].rpartition("/")[2] == "sudo" and "-l" in words and words[-1].startswith("-")
 
 
+def granted(listing: bytes) -> Iterator[tuple[bytes, bool | None]]:
+    """Give each command of a `sudo -l` listing, without its tags, and whether it needs no password.
+
+    None where it does not run as root.
+    """
+    for match in _GRANT.finditer(listing):
+        root = not {b"root", b"ALL"}.isdisjoint(re.split(rb"[\s,]+", match[1].partition(b":")[0].strip()))
+        free = False
+        for command in re.split(rb"(?<!\\),\s*", match[2]):
+            tags = _TAGS.match(command.strip())
+            said = re.findall(rb"\b(?:NO)?PASSWD:", tags[0]) if tags else []
+            free = said[-1] == b"NOPASSWD:" if said else free
+            yield _TAGS.sub(b"", command.strip()), free if root else None
+
+
 def dangerous(listing: bytes) -> Iterator[bytes]:
     """Give the commands of a `sudo -l` listing that a wildcard makes wider than they look."""
-    for match in _GRANT.finditer(listing):
-        for command in re.split(rb"(?<!\\),\s*", match[1]):
-            rule = _TAGS.sub(b"", command.strip())
-            path, _, arguments = rule.partition(b" ")
-            plain = [part for part in (path, arguments) if not (part.startswith(b"^") and part.endswith(b"$"))]
-            if any(_WILDCARD.search(part) for part in plain):
-                yield rule
+    for rule, _ in granted(listing):
+        path, _, arguments = rule.partition(b" ")
+        plain = [part for part in (path, arguments) if not (part.startswith(b"^") and part.endswith(b"$"))]
+        if any(_WILDCARD.search(part) for part in plain):
+            yield rule
+
+
+def unlimited(listing: bytes) -> bool:
+    """Tell whether the last rule for any command wants no password; the last one counts."""
+    last = [free for rule, free in granted(listing) if rule == b"ALL" and free is not None][-1:]
+    return last == [True]
+
+
+def vault(link: Link) -> Iterator[Finding]:
+    """Give the line for whoever wants the vault emptied in time: nothing on the host does it by itself."""
+    if link.identity.fact("act"):
+        told = "what a delete sets aside is destroyed after its time only while a console or a command asks for it"
+        line = "17 4 * * * mailtui undo purge --expired --yes"
+        yield Finding("vault", Status.INFO, told, advice=f"in the crontab of your own machine: {line}")
 
 
 def tools(link: Link) -> Iterator[Finding]:
     """Tell which helpers a host lacks."""
     if not link.identity.fact("perl"):
-        told = "no perl: queue files are read more slowly, and an undoable delete needs python3 or flock instead"
+        told = "no perl: queue files are read more slowly, and there is neither delete nor undo"
         yield Finding("tools", Status.INFO, told)
     if not link.identity.fact("sudo"):
         yield Finding("tools", Status.INFO, "no sudo: the login can do what its own rights allow")

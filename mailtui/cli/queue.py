@@ -1,4 +1,4 @@
-"""`mailtui queue`: list and count; `group` and `show` stand in modules of their own."""
+"""`mailtui queue`: list and count; `group`, `show` and what changes the queue stand in modules of their own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATE_STYLES = {"active": "ok", "held": "warn", "lost": "bad"}
 
 def add(parser: Parser) -> None:
     """Describe `mailtui queue`."""
-    from mailtui.cli import queuegroup, queueshow
+    from mailtui.cli import queueact, queuegroup, queueshow
 
     verb = parser.verbs()
     listing = verb("list", help="the messages themselves", description="List queued messages, the oldest first.")
@@ -58,6 +58,7 @@ def add(parser: Parser) -> None:
     counting.set_defaults(run=run_count)
     queuegroup.add(verb)
     queueshow.add(verb)
+    queueact.add(verb)
 
 
 def natural(text: str) -> int:

@@ -13,7 +13,19 @@ from mailtui.cli.times import age, iso, seconds
 if TYPE_CHECKING:
     from mailtui.config import Host
     from mailtui.errors import HostError
-    from mailtui.model import Capability, LogRecord, Message, QueueCounts, Recipient, Service, SpoolFile, Stats
+    from mailtui.model import (
+        Capability,
+        ItemOutcome,
+        LogRecord,
+        Message,
+        QueueCounts,
+        Recipient,
+        RemoteCommand,
+        Service,
+        SpoolFile,
+        Stats,
+        UndoSet,
+    )
 
 Object = dict[str, Any]
 """A JSON object in the making."""
@@ -204,3 +216,35 @@ def counts(found: QueueCounts) -> Object:
 def number(value: float | None) -> float | None:
     """Give a measured number to three places; None for what JSON has no number for."""
     return seconds(value)
+
+
+# --- actions --------------------------------------------------------------------------------------------------------
+
+
+def command(found: RemoteCommand) -> Object:
+    """Give a command as the shipped script executes it on the host."""
+    return {"argv": list(found.argv), "stdin": found.stdin}
+
+
+def outcome(found: ItemOutcome) -> Object:
+    """Give what became of one message; its key is null where no such message was there."""
+    return {
+        "id": found.id,
+        "key": found.key or None,
+        "outcome": found.outcome,
+        "code": found.code,
+        "detail": found.detail,
+    }
+
+
+def undo_set(found: UndoSet) -> Object:
+    """Give what one delete set aside on one host."""
+    return {
+        "undo_id": found.undo_id,
+        "host": found.host,
+        "at": iso(found.at),
+        "by": found.by,
+        "until": iso(found.until),
+        "count": found.count,
+        "state": found.state,
+    }

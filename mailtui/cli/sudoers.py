@@ -32,8 +32,11 @@ def add(parser: Parser) -> None:
         default=USUAL,
         help=f"{', '.join(CAPABILITIES)} ({','.join(USUAL)})",
     )
-    parser.epilog = examples("mailtui sudoers mx1", "mailtui sudoers mx1 --for list,read,logs,stats")
-    parser.add_argument("--helper", action="store_true", help="print the optional root-owned helper as well")
+    parser.epilog = examples(
+        "mailtui sudoers mx1 --for list,read,logs",
+        "mailtui sudoers mx1 --for list,read,hold,release,delete,undo --helper",
+    )
+    parser.add_argument("--helper", action="store_true", help="print the root-owned helper as well; what acts needs it")
     parser.set_defaults(run=run)
 
 

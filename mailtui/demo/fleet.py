@@ -25,7 +25,7 @@ from mailtui.demo.server import LOGIN, HostServer
 from mailtui.demo.world import World, shares
 
 _STAND_INS: Final = "mailtui.demo.hostside"
-_PROGRAMS: Final = ("listing.py", "burst.py")
+_PROGRAMS: Final = ("listing.py", "acting.py", "burst.py")
 _UPTIME: Final = 19 * 86_400.0
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
@@ -25,6 +27,10 @@ _RUN_LASTS: Final = 7.0
 """A queue run shows in the process table for so many seconds of each minute."""
 _AT_ONCE: Final = 20
 """So many messages are tried again in one tick at most."""
+_LOOKED_FOR: Final = 100
+"""Of what somebody took out of the queue so many are looked for in one tick."""
+_MISSED: Final = 5000
+"""So many of them are kept in mind."""
 
 _NOISE: Final = (
     b"ruleset=check_rcpt, arg1=<%(who)b@elsewhere.example>, relay=[%(ip)b], "
@@ -51,6 +57,10 @@ class Life:
         self._fresh: list[Mail] = []
         """Arrived in the tick before and not tried yet."""
         self._delivering: list[tuple[int, str]] = []
+        self._away = {
+            mail.id: replace(mail, quarantine=b"", kind="q") for mail in world.mails.values() if mail.kind == "h"
+        }
+        """Held, or taken out of the queue by somebody; it may come back."""
         latest = {mail.peer: mail for mail in world.mails.values() if mail.tries and not mail.directory.client}
         for peer, mail in latest.items():
             write_host_status(world, peer, mail.tried, mail.trouble)
@@ -70,6 +80,7 @@ class Life:
         """Let a second pass: arrivals, attempts, log lines, counters."""
         entries: list[Entry] = []
         self._delivering = []
+        self._come_back()
         waiting, self._fresh = self._fresh, []
         for mail in waiting + self._due(now):
             entries += self._try(mail, now)
@@ -124,6 +135,11 @@ class Life:
         self._fresh.append(mail)
         return maillog.received(mail, int(mail.id[8:]), self.world.spool.host)
 
+    @property
+    def _interval(self) -> float:
+        """Give the seconds between two attempts of a message."""
+        return QUEUE_INTERVAL / max(1.0, self._rate)
+
     def _due(self, now: float) -> list[Mail]:
         """Give what the queue runner tries now: the longest untried first; nobody runs a dead runner's queue."""
         due: list[Mail] = []
@@ -132,16 +148,37 @@ class Life:
         for mail in self.world.mails.values():
             if mail.kind != "q" or (mail.directory.client and not self.world.character.msp_runner):
                 continue
-            if now - mail.tried < QUEUE_INTERVAL / max(1.0, self._rate) or len(due) >= _AT_ONCE:
+            if now - mail.tried < self._interval or len(due) >= _AT_ONCE:
                 break
             due.append(mail)
         return due
 
+    def _come_back(self) -> None:
+        """Go on with what is in the queue again: released, or brought back by an undo."""
+        for mail in list(islice(self._away.values(), _LOOKED_FOR)):
+            del self._away[mail.id]
+            if mail.control.exists():
+                self.world.mails[mail.id] = mail
+            else:
+                self._away[mail.id] = mail
+
     def _try(self, mail: Mail, now: float) -> list[Entry]:
-        """Try a message again; what somebody took out of the queue is forgotten."""
+        """Try a message again; what somebody took out of the queue, or is at work on, is left alone."""
         del self.world.mails[mail.id]
-        if not mail.control.exists():
+        try:
+            with self.world.spool.locked(mail) as found:
+                if found is None or (found.tries != mail.tries and now - found.tried < self._interval):
+                    self.world.mails[mail.id] = found or mail
+                    return []
+                return self._attempt(found, now)
+        except FileNotFoundError:
+            self._away[mail.id] = mail
+            if len(self._away) > _MISSED:
+                del self._away[next(iter(self._away))]
             return []
+
+    def _attempt(self, mail: Mail, now: float) -> list[Entry]:
+        """Deliver a message, or have it wait on."""
         pid = self.world.ids.make(now)[1]
         self._delivering.append((pid, f"sendmail: {mail.id} {mail.peer}.: user open"))
         if mail.tries and self.world.random.random() < mail.trouble.relief:

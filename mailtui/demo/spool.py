@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +22,7 @@ _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
 _WORK_TIME: Final = 90_000
 _RECIPIENT_FACTOR: Final = 30_000
 _BODIES: Final = 48
+_ATTEMPTS: Final = re.compile(rb"^K([0-9]+)\nN([0-9]+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +211,29 @@ class Spool:
     def rewrite(self, mail: Mail) -> None:
         """Replace a message's control file as Sendmail does: a temporary file, then a rename; the inode changes."""
         temporary = mail.directory.qf / f"tf{mail.id}"
+        temporary.unlink(missing_ok=True)  # one that a killed process left
         _write(temporary, control_bytes(mail, self.host))
         temporary.rename(mail.control)
+
+    @contextlib.contextmanager
+    def locked(self, mail: Mail) -> Iterator[Mail | None]:
+        """Lock a message as Sendmail does and give it with the attempts that others made; None where another has it.
+
+        Raises FileNotFoundError where it is not in the queue.
+        """
+        handle = os.open(mail.control, os.O_RDWR)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                mine = os.path.samestat(os.fstat(handle), mail.control.stat())
+            except BlockingIOError:
+                mine = False
+            told = _ATTEMPTS.search(os.read(handle, 4096)) if mine else None
+            if told and int(told[2]) != mail.tries:
+                mail = replace(mail, tried=float(told[1]), tries=int(told[2]))
+            yield mail if mine else None
+        finally:
+            os.close(handle)
 
     def remove(self, mail: Mail) -> None:
         """Remove a delivered message; one that somebody took away already is no fault."""

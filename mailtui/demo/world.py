@@ -63,6 +63,7 @@ class World:
             directory.make()
         self.spool.make_bodies(self.random)
         write_configuration(self)
+        write_troubles(self)
         for number, mail in enumerate(self._waiting(now, messages)):
             self.spool.add(mail)
             if number < _SAMPLE:
@@ -191,3 +192,16 @@ def write_configuration(world: World) -> None:
         path = world.root / "etc/mail" / name
         path.touch(0o600)
         path.write_text(text)
+
+
+def write_troubles(world: World) -> None:
+    """Write what each domain answers for now, for the stand-in that tries messages when it is told to."""
+    lines: dict[str, bytes] = {}
+    for cause in world.character.causes:
+        trouble = cause.trouble
+        fields = (f"{trouble.relief}", trouble.dsn, "1" if trouble.replied else "0")
+        for domain in cause.domains:
+            lines.setdefault(domain, "\t".join([domain, *fields, ""]).encode() + trouble.reason + b"\n")
+    path = world.root / "state/troubles"
+    path.touch(0o600)
+    path.write_bytes(b"".join(lines.values()))

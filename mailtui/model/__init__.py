@@ -4,6 +4,18 @@ Text that a stranger could have written is `bytes`; it becomes readable only thr
 seconds (UTC), sizes bytes, durations seconds. What an MTA does not have is None, never guessed.
 """
 
+from mailtui.model.action import (
+    Acted,
+    Code,
+    ItemOutcome,
+    KeptMessage,
+    Order,
+    Outcome,
+    RemoteCommand,
+    Target,
+    UndoSet,
+    plain_reason,
+)
 from mailtui.model.host import CAPABILITIES, Capability, Identity, LinkState
 from mailtui.model.log import LogCursor, LogEvent, LogRecord
 from mailtui.model.queue import (
@@ -39,12 +51,16 @@ from mailtui.model.service import (
 __all__ = [
     "CAPABILITIES",
     "Accepting",
+    "Acted",
     "Basis",
     "Capability",
     "Client",
+    "Code",
     "Hold",
     "HoldBy",
     "Identity",
+    "ItemOutcome",
+    "KeptMessage",
     "Limit",
     "LinkState",
     "LogCursor",
@@ -54,6 +70,8 @@ __all__ = [
     "Message",
     "Network",
     "NextAttempt",
+    "Order",
+    "Outcome",
     "Processes",
     "QueueCounts",
     "QueueListing",
@@ -63,10 +81,14 @@ __all__ = [
     "Rates",
     "Recipient",
     "RecipientState",
+    "RemoteCommand",
     "RunnerState",
     "Service",
     "Spool",
     "SpoolFile",
     "Stats",
+    "Target",
+    "UndoSet",
     "domain_of",
+    "plain_reason",
 ]

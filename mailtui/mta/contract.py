@@ -7,7 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from mailtui.model import Capability, Identity, LogCursor, LogRecord, Message, QueueListing, QueueRow, Stats
+from mailtui.model import (
+    Acted,
+    Capability,
+    Identity,
+    LogCursor,
+    LogRecord,
+    Message,
+    Order,
+    QueueListing,
+    QueueRow,
+    RemoteCommand,
+    Stats,
+    Target,
+    UndoSet,
+)
 from mailtui.procedure import Event, Procedure, Request, Section
 
 T = TypeVar("T")
@@ -152,6 +166,29 @@ class Mta(Protocol):
 
     def log_parser(self, host: str, identity: Identity | None, now: float) -> LogParser:
         """Make a parser of this mail server's log lines; `now` settles the year of classic stamps."""
+
+    def target(self, row: QueueRow) -> Target:
+        """Give what an action is aimed at: the message with the fingerprint that a reused id would not have."""
+
+    def commands(
+        self, identity: Identity, verb: str, targets: Sequence[Target], order: Order
+    ) -> tuple[RemoteCommand, ...]:
+        """Give the literal commands that a batch executes on the host; what a plan and `--dry-run` show."""
+
+    def act(self, identity: Identity, verb: str, targets: Sequence[Target], order: Order) -> Procedure[Acted]:
+        """Do one batch: retry, hold, release, delete, bounce (of targets) or flush (of none).
+
+        Each target is held against what is on the host first. What the host did not tell of is `unknown`.
+        """
+
+    def undo_sets(self, host: str, identity: Identity) -> Procedure[Read[tuple[UndoSet, ...]]]:
+        """Read what the vault on the host holds."""
+
+    def undo(self, host: str, identity: Identity, kept: UndoSet, order: Order) -> Procedure[Acted]:
+        """Put what a delete set aside back where it came from, as held where the order says so."""
+
+    def purge(self, identity: Identity, undo_ids: Sequence[str]) -> Procedure[tuple[str, ...]]:
+        """Destroy what these deletes set aside, for good; gives the undo ids that are gone now."""
 
     def sudoers(self, identity: Identity, features: Sequence[str], *, helper: bool, logs: Sequence[str] = ()) -> str:
         """Print minimal sudoers lines (and with `helper` the root-owned helper) for these features.

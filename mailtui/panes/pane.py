@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.containers import Vertical
@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from mailtui.clock import SYSTEM, Clock
+from mailtui.model import QueueRow, UndoSet
 from mailtui.store import Store, Topic
 from mailtui.text import show_line
 
@@ -55,6 +56,44 @@ class AskGroups(Ask):
         super().__init__()
         self.host = host
         self.where = where
+
+
+class AskAction(Ask):
+    """Plan an action on these messages, as they were seen; `where` is the filter that showed them."""
+
+    def __init__(self, host: str, action: str, rows: Sequence[QueueRow], where: str = "") -> None:
+        super().__init__()
+        self.host = host
+        self.action = action
+        self.rows = tuple(rows)
+        self.where = where
+
+
+class AskMarks(Ask):
+    """Mark messages in a host's queue, or unmark them."""
+
+    def __init__(self, host: str, keys: frozenset[str], *, marked: bool) -> None:
+        super().__init__()
+        self.host = host
+        self.keys = keys
+        self.marked = marked
+
+
+class AskUndo(Ask):
+    """Undo a delete: this one, or the last one on the host."""
+
+    def __init__(self, host: str, kept: UndoSet | None = None) -> None:
+        super().__init__()
+        self.host = host
+        self.kept = kept
+
+
+class AskKept(Ask):
+    """Show the messages that a delete set aside."""
+
+    def __init__(self, kept: UndoSet) -> None:
+        super().__init__()
+        self.kept = kept
 
 
 class AskEvidence(Ask):

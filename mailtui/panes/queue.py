@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual import work
@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
 
-from mailtui import query
+from mailtui import actions, query
 from mailtui.clock import SYSTEM, Clock
 from mailtui.keys import Scope
 from mailtui.model import QueueRow
@@ -21,10 +21,12 @@ from mailtui.panes.bindings import bindings
 from mailtui.panes.cells import QUEUE_COLUMNS, queue_cells
 from mailtui.panes.filtered import FilteredPane
 from mailtui.panes.health import queue_stale
-from mailtui.panes.pane import AskGroups, AskMessage, cell
+from mailtui.panes.marks import MOVED, Marks, left_words
+from mailtui.panes.pane import AskAction, AskGroups, AskMessage, AskUndo, cell
 from mailtui.panes.scan import Scan, StoppedError
 from mailtui.panes.unread import why_unread
 from mailtui.store import COLUMNS, HostView, QueueTable, Store, Topic, View
+from mailtui.text import show_line
 from mailtui.widgets.columns import Column
 from mailtui.widgets.filter_bar import FilterBar
 from mailtui.widgets.virtual_table import VirtualTable
@@ -95,6 +97,9 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
         self._shown_wish: Wish | None = None
         self._shown_table: QueueTable | None = None
         self._scan: Scan | None = None
+        self._marks = Marks()
+        self._moved_at = float("-inf")
+        """When another row came under the cursor, or that one changed (monotonic)."""
 
     def compose(self) -> ComposeResult:
         """Lay out filter and table."""
@@ -115,6 +120,16 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
     @property
     def _view(self) -> HostView:
         return self.store.host(self.host or "")
+
+    @property
+    def _rows(self) -> Mapping[str, QueueRow]:
+        """All messages of the picture on show."""
+        return (self._shown_table if self._shown_table is not None else self._view.table).by_key
+
+    @property
+    def _under(self) -> QueueRow | None:
+        """The message under the cursor, as it is shown."""
+        return self._rows.get(self.chosen or "")
 
     # --- filter and order -------------------------------------------------------------------------------------------
 
@@ -207,11 +222,13 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
         where = scan.watch(self._known(wanted, asked)) if wanted is not None else None
         source = await scan.run(lambda: QueueSource(table.rows(View(*wish.sort, where)), now))
         resorted = self._shown_wish is not None and self._shown_wish.sort != wish.sort
+        before = self._under
         self._shown, self._shown_wish, self._shown_table = asked, wish, table
         self.table.sort = wish.sort
         self.table.set_source(source, empty=self._why_empty())
         if resorted and not self.table.moved:
             self.table.action_first()
+        self._follow_marks(before)
         self._say()
 
     def _known(self, wanted: Callable[[QueueRow], bool], asked: tuple[object, ...]) -> Callable[[QueueRow], bool]:
@@ -274,11 +291,13 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
 
     @property
     def _counted(self) -> str:
-        table = self._shown_table if self._shown_table is not None else self._view.table
-        total = len(table)
-        if self._shown_wish != self._wish:
-            return f"{total:,} messages"
+        total, marked = len(self._rows), len(self._marks)
+        known = self._shown_wish == self._wish
         shown = len(self.table.source)
+        if marked:
+            return " · ".join([f"{marked:,} marked", *([f"{shown:,} shown"] if known else []), f"{total:,} total"])
+        if not known:
+            return f"{total:,} messages"
         return f"{total:,} messages" if shown == total else f"{shown:,} shown of {total:,}"
 
     @property
@@ -286,6 +305,88 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
         """What `y` copies: the queue id."""
         row = self._view.table.by_key.get(self.chosen or "")
         return row.id if row is not None else None
+
+    # --- marks and actions -------------------------------------------------------------------------------------------
+
+    @property
+    def marked(self) -> frozenset[str]:
+        """The keys of the marked messages."""
+        return self._marks.keys
+
+    def set_marked(self, keys: Iterable[str]) -> None:
+        """Mark exactly these messages, as they are shown."""
+        before = bool(self._marks)
+        self._marks.replace(keys, self._rows)
+        self.table.set_marked(self._marks.keys)
+        self._say()
+        if before != bool(self._marks):
+            self.screen.refresh_bindings()
+
+    def _follow_marks(self, before: QueueRow | None) -> None:
+        """Hold marks and cursor against a new picture."""
+        under = self._under
+        if before is None or under is None or (before.key, before.identity) != (under.key, under.identity):
+            self._moved_at = self.clock.monotonic()
+        left = self._marks.prune(self._rows)
+        if left:
+            # an action meant for them must not fall on the message under the cursor
+            self._moved_at = self.clock.monotonic()
+            self.table.set_marked(self._marks.keys)
+            self.screen.refresh_bindings()
+            self.notify(show_line(left_words(left)), severity="warning", markup=False)
+
+    def _take_marks(self) -> None:
+        """Take over what the table was told to mark."""
+        self.set_marked(key for key in self.table.marked if isinstance(key, str))
+
+    def action_mark(self) -> None:
+        """Mark or unmark the message under the cursor and go on to the next."""
+        self.table.toggle_mark()
+        self._take_marks()
+        self.table.action_move(1)
+
+    def action_mark_on(self, step: int) -> None:
+        """Mark the message under the cursor and the one next to it."""
+        keys = {*self._marks.keys, self.chosen or ""}
+        self.table.action_move(step)
+        self.set_marked({*keys, self.chosen or ""})
+
+    def action_mark_range(self) -> None:
+        """Mark all from the message marked last to this one."""
+        self.table.mark_range()
+        self._take_marks()
+
+    def action_mark_all(self) -> None:
+        """Mark all that is shown."""
+        if self._shown_wish != self._wish:
+            self.notify("the list is not that of the filter yet: press again", severity="warning", markup=False)
+            return
+        source = self.table.source
+        self.set_marked({*self._marks.keys, *(str(source.key(index)) for index in range(len(source)))})
+
+    def action_unmark(self) -> None:
+        """Unmark everything."""
+        self.table.clear_marks()
+        self.set_marked(())
+
+    def action_act(self, action: str) -> None:
+        """Ask for an action on what is marked, else on the message under the cursor."""
+        if self.host is None:
+            return
+        rows: tuple[QueueRow, ...] = ()
+        if actions.action(action).of_messages:
+            under = self._under
+            moved = self.clock.monotonic() - self._moved_at < MOVED or self._shown_wish != self._wish
+            if not self._marks and moved:
+                self.notify("the list moved: press again", severity="warning", markup=False)
+                return
+            rows = self._marks.rows(self._rows) if self._marks else () if under is None else (under,)
+        self.post_message(AskAction(self.host, action, rows, "" if self.filter_lifted else self.filter_text))
+
+    def action_undo(self) -> None:
+        """Ask for the last delete on this host to be undone."""
+        if self.host is not None:
+            self.post_message(AskUndo(self.host))
 
     # --- going on ---------------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ class EvidencePane(Pane):
 class EvidenceScreen(MailScreen):
     """Raw commands and outputs of one topic."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.MESSAGE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.ABOVE)
 
     def __init__(self, host: str, topic: str) -> None:
         super().__init__(classes="evidence")

@@ -30,6 +30,12 @@ def fitting(widths: Sequence[int], width: int) -> int:
     return len(widths)
 
 
+def _rank(action: str, acts: bool) -> int:
+    """Give the place of an action; while something is marked, what can be done with it comes first."""
+    rank = RANKS.get(action, len(RANKS))
+    return rank - 100 if acts and action.startswith("act(") else rank
+
+
 class KeyLine(Footer):
     """A footer that leaves out the least important keys instead of cutting the line."""
 
@@ -54,7 +60,8 @@ class KeyLine(Footer):
 
     def _of_screen(self) -> Iterable[FooterKey]:
         keys = [key for key in super().compose() if isinstance(key, FooterKey)]
-        for key in sorted(keys, key=lambda key: RANKS.get(key.action, len(RANKS))):
+        acts = bool(getattr(getattr(self.screen, "queue", None), "marked", ()))
+        for key in sorted(keys, key=lambda key: _rank(key.action, acts)):
             if key.action == "leave":
                 # it goes back to the overview, and quits from there alone
                 stack = self.app.screen_stack

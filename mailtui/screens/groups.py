@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,17 +13,19 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from mailtui import query
+from mailtui import actions, query
 from mailtui.clock import SYSTEM, Clock
 from mailtui.keys import Scope
+from mailtui.model import QueueRow
 from mailtui.panes import units
 from mailtui.panes.bindings import bindings
 from mailtui.panes.grouping import BY, Group, expression, groups
-from mailtui.panes.pane import Pane, cell
+from mailtui.panes.pane import AskAction, AskMarks, Pane, cell
 from mailtui.panes.scan import Scan, StoppedError
 from mailtui.panes.unread import stale_note, why_unread
 from mailtui.screens.base import MailScreen
 from mailtui.store import Store, Topic, View
+from mailtui.text import show_line
 from mailtui.widgets.columns import Column
 from mailtui.widgets.virtual_table import VirtualTable
 
@@ -96,6 +98,8 @@ class GroupsPane(Pane):
         self._by = "reason"
         self._shown: tuple[object, ...] = ()
         self._counted = (0, 0)
+        self._marked: frozenset[str] = frozenset()
+        """Messages marked from here."""
         self._scan: Scan | None = None
 
     def compose(self) -> ComposeResult:
@@ -173,6 +177,8 @@ class GroupsPane(Pane):
             notes = [f"by {self._by}: {found[0]:,} groups", f"{found[1]:,} messages"]
             if not view.table.complete:
                 notes.append("INCOMPLETE")
+        if self._marked:
+            notes.append(f"{len(self._marked):,} marked")
         notes += [stale, self.host or "", f"/{self._where}" if self._where else ""]
         self.set_title(f"Queue {' · '.join(note for note in notes if note)}", "b: group by the next")
 
@@ -180,6 +186,7 @@ class GroupsPane(Pane):
         """Group by the next thing."""
         names = list(BY)
         self._by = names[(names.index(self._by) + 1) % len(names)]
+        self.query_one(VirtualTable).clear_marks()
         self.pull()
 
     def action_open(self) -> None:
@@ -194,17 +201,69 @@ class GroupsPane(Pane):
         if isinstance(event.key, bytes):
             self._choose(event.key)
 
-    def _choose(self, value: bytes) -> None:
+    def _expression(self, value: bytes) -> str:
         where = f"({self._where}) " if self._where else ""
         source = self.query_one(VirtualTable).source
         others = source.values if isinstance(source, GroupSource) else ()
-        self.post_message(GroupChosen(where + expression(self._by, value, literal=query.literal, others=others)))
+        return where + expression(self._by, value, literal=query.literal, others=others)
+
+    def _choose(self, value: bytes) -> None:
+        self.post_message(GroupChosen(self._expression(value)))
+
+    @work(exclusive=True, group="members")
+    async def _with_members(self, value: bytes, then: Callable[[bytes, tuple[QueueRow, ...]], None]) -> None:
+        """Find the messages of a group, in a thread, and go on with them."""
+        host, now, by = self.host or "", self.clock.wall(), self._by
+        table = self.store.host(host).table
+        parsed = query.parse(self._where, "queue") if self._where else None
+        wanted = parsed.rows(host=host, now=now, message=lambda row: self.store.decode(host, row)) if parsed else None
+        scan = Scan((by, value))
+
+        def member(row: QueueRow) -> bool:
+            return value in BY[by](row) and (wanted is None or wanted(row))
+
+        then(value, await scan.run(lambda: table.rows(View(where=scan.watch(member)))))
+
+    def action_mark(self) -> None:
+        """Mark the messages of the group under the cursor in the queue, or unmark them."""
+        key = self.query_one(VirtualTable).cursor_key
+        if isinstance(key, bytes):
+            self._with_members(key, self._mark)
+
+    def _mark(self, value: bytes, rows: tuple[QueueRow, ...]) -> None:
+        keys = frozenset(row.key for row in rows)
+        table = self.query_one(VirtualTable)
+        marked = value not in table.marked
+        self._marked = self._marked | keys if marked else self._marked - keys
+        table.toggle_mark(value)
+        self.post_message(AskMarks(self.host or "", keys, marked=marked))
+        if table.cursor_key == value:
+            table.action_move(1)
+        self._say()
+
+    def action_act(self, action: str) -> None:
+        """Ask for an action on the messages of the marked groups, else on those of the group under the cursor."""
+        if self._marked:
+            rows = self.store.host(self.host or "").table.by_key
+            found = tuple(rows[key] for key in sorted(self._marked) if key in rows)
+            self.post_message(AskAction(self.host or "", action, found, self._where))
+            return
+        key = self.query_one(VirtualTable).cursor_key
+        if not isinstance(key, bytes):
+            return
+        title = actions.action(action).title
+
+        def ask(value: bytes, rows: tuple[QueueRow, ...]) -> None:
+            self.post_message(AskAction(self.host or "", action, rows, self._expression(value)))
+
+        self.notify(f"{show_line(title)}: this group", timeout=2, markup=False)
+        self._with_members(key, ask)
 
 
 class GroupsScreen(MailScreen):
     """The queue of one host, counted."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.MESSAGE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.ABOVE)
 
     def __init__(self, host: str, where: str) -> None:
         super().__init__(classes="groups")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.widgets import Static
@@ -15,13 +16,25 @@ from mailtui.store import Store
 from mailtui.widgets.status_line import Side, StatusItem, arrange
 
 
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Whether a host may be changed, in words."""
+
+    words: str
+    danger: bool = False
+    """True while a host is armed."""
+
+
 @dataclass(slots=True)
 class About:
     """What the header says of the console itself."""
 
     scope: str
     """Which hosts are shown: a group, a tag, `12 hosts`."""
-    mode: str
+    mode: Callable[[str | None], Mode]
+    """Says whether a host may be changed; of all hosts without one."""
+    doing: Callable[[], str]
+    """Says what is being changed now, and what of it has no known end."""
     paused: bool = False
     hits: int = 0
     """Times the last barrier against escape sequences had to act: a bug of ours."""
@@ -56,6 +69,10 @@ class Header(Static):
         quiet = sum(view.link.state is LinkState.OK and silent(view, now) for view in views)
         screen = self.screen
         zoomed = screen.has_class("-zoomed") and (not screen.has_class("-narrow") or screen.has_class("overview"))
+        host = getattr(screen, "host", None)
+        mode = self._about.mode(host)
+        self.set_class(mode.danger, "-armed")
+        screen.set_class(mode.danger and host is not None, "-armed")
         words = (
             ("mailtui", "bold $primary", Side.LEFT, 4),
             (self._about.scope, "", Side.LEFT, 6),
@@ -70,7 +87,8 @@ class Header(Static):
                 Side.RIGHT,
                 2,
             ),
-            (self._about.mode, "$muted", Side.RIGHT, 5),
+            (self._about.doing(), "bold $error", Side.RIGHT, 1),
+            (mode.words, "bold $error" if mode.danger else "$muted", Side.RIGHT, 1 if mode.danger else 5),
             (time.strftime("%H:%M:%S %Z", time.localtime(now)), "$muted", Side.RIGHT, 7),
         )
         items = [StatusItem(cell(text, style), side, priority) for text, style, side, priority in words]

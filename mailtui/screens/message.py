@@ -21,7 +21,7 @@ from mailtui.panes.bindings import bindings
 from mailtui.panes.cells import STATE_STYLES, sender_words
 from mailtui.panes.log import LogSource
 from mailtui.panes.loglines import held_since
-from mailtui.panes.pane import Pane, cell
+from mailtui.panes.pane import AskAction, Pane, cell
 from mailtui.panes.unread import stale_note
 from mailtui.screens.base import MailScreen
 from mailtui.store import Store, Topic
@@ -240,7 +240,7 @@ class MessageLogPane(Pane):
 class MessageScreen(MailScreen):
     """Everything of one message."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.MESSAGE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.ABOVE, Scope.MESSAGE)
 
     def __init__(self, host: str, message: Message) -> None:
         super().__init__(classes="message")
@@ -261,3 +261,11 @@ class MessageScreen(MailScreen):
     def say_no_headers(self, why: str) -> None:
         """Say why the headers could not be read."""
         self._envelope.say_no_headers(why)
+
+    def action_act(self, action: str) -> None:
+        """Ask for an action on this message, unless its id is another's by now."""
+        row = self.console.store.host(self.host).table.by_key.get(self.message.key)
+        if row is None or row.arrived_at != self.message.arrived_at:
+            self.notify("the message has left the queue", severity="warning", markup=False)
+            return
+        self.post_message(AskAction(self.host, action, (row,)))

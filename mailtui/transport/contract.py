@@ -7,6 +7,7 @@ A script sees, from the prelude:
 
 - `input NAME`: reads one line of the request's data into variable NAME (fails at the data's end). Data lines hold no
   newline and no NUL. Subshells and pipelines share the position (`while input id; do ...; done | sort`).
+- `inputs`: prints the data lines that are left.
 - `section NAME [ARG...]`: begins a named section of standard output; everything printed after it belongs to it.
   Words only (letters, digits, `_.:/+-`). What is printed before the first section goes into a section named "".
 - `$MARK`: the 128-bit random mark of this run, exported (perl's `$ENV{MARK}`, awk's `ENVIRON["MARK"]`; never put it

@@ -1,4 +1,4 @@
-# Runs on the host in front of every script: POSIX sh, no files, only builtins, sleep and dd.
+# Runs on the host in front of every script: POSIX sh, no files, only builtins, sleep, cat and dd.
 # Before it stand assignments to MARK, _silence and _seconds, and _data holds the request's data and a final dot.
 LC_ALL=C TZ=UTC PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/lib:/usr/libexec/sendmail
 export LC_ALL TZ PATH MARK
@@ -19,6 +19,9 @@ section() {
 }
 
 input() { IFS= read -r "$1" <&8; }
+
+# The lines that are left, as they are: for programs that read thousands of them.
+inputs() { cat <&8; }
 
 # Ends the whole process group, ourselves last; sshd gives each session one of its own.
 _end() {

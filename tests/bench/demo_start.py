@@ -32,7 +32,7 @@ SIZE = (120, 36)
 PATIENCE = 300.0
 GOAL = 5.0
 """Seconds that the demo may take longer than pip alone."""
-ROW = re.compile(r"^│.{0,4} mx\d ")
+ROW = re.compile(r"^│[▌ !~]{1,8}mx\d ")
 """A host of the demo in the overview."""
 FILLED = re.compile(ROW.pattern + r".* \d+ ms .* [\d,]+ +\S+[hmds]\S* ")
 """The same with its link, queue and oldest message."""

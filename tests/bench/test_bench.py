@@ -12,7 +12,7 @@ from tests.lab.harness import unavailable
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 
-IN_LAB = ("queue_ssh", "queue_unchanged")
+IN_LAB = ("queue_ssh", "queue_unchanged", "delete_many")
 BENCHES = (*IN_LAB, "console_latency", "help_start", "log_parse", "filter_sort")
 
 

@@ -137,6 +137,12 @@ def log_lines(count: int, hostile: bool = False) -> bytes:
 def fleet(count: int = 240, hostile: bool = False) -> Fleet:
     """A fleet that is not connected: three hosts in different trouble."""
     clock = Clock(wall=lambda: NOW, monotonic=lambda: 0.0)
+    hosts, store = made(count, hostile)
+    return Fleet(hosts, store, clock)
+
+
+def made(count: int, hostile: bool) -> tuple[list[Host], Store]:
+    """The hosts of `fleet` and what they told."""
     hosts = [host("mx1"), host("mx3"), host("mx7")]
     store = Store(Formats(), [each.name for each in hosts])
     for name, n in (("mx1", 14), ("mx3", count)):
@@ -165,4 +171,4 @@ def fleet(count: int = 240, hostile: bool = False) -> Fleet:
             "mx7", NOW - 40, LinkState.RETRYING, "no route to host 192.0.2.17 port 22", "is the VPN up?", 3, NOW + 8
         )
     )
-    return Fleet(hosts, store, clock)
+    return hosts, store

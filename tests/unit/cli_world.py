@@ -15,16 +15,20 @@ from mailtui import schemas
 from mailtui.cli import hosting, main
 from mailtui.clock import Clock
 from mailtui.config import Host
-from mailtui.errors import HostError
+from mailtui.errors import HostError, Refused, Unreachable
 from mailtui.model import (
     CAPABILITIES,
     Accepting,
+    Acted,
     Basis,
     Capability,
     Client,
+    Code,
     Hold,
     HoldBy,
     Identity,
+    ItemOutcome,
+    KeptMessage,
     Limit,
     LogEvent,
     LogRecord,
@@ -32,6 +36,8 @@ from mailtui.model import (
     Message,
     Network,
     NextAttempt,
+    Order,
+    Outcome,
     Processes,
     QueueCounts,
     QueueListing,
@@ -41,14 +47,18 @@ from mailtui.model import (
     Rates,
     Recipient,
     RecipientState,
+    RemoteCommand,
     RunnerState,
     Service,
     Spool,
     Stats,
+    Target,
+    UndoSet,
 )  # fmt: skip
 from mailtui.mta import registry
 from mailtui.mta.contract import Evidence, LogQuery, QueueReading, Read
 from mailtui.procedure import Reply, Request, Section
+from mailtui.session import gate_of
 
 NOW = 1_795_000_000.0
 
@@ -245,6 +255,15 @@ class World:
     opened: list[str] = field(default_factory=list)
     queries: list[LogQuery] = field(default_factory=list)
     mta: Mta = field(default_factory=Mta)
+    rights: frozenset[str] = frozenset(CAPABILITIES[:3])
+    sets: dict[str, list[UndoSet]] = field(default_factory=dict)
+    """What the vaults hold."""
+    acts: list[tuple[str, str, tuple[str, ...], Order]] = field(default_factory=list)
+    """Every request that changed a host: host, verb, ids or undo ids, order."""
+    odd: dict[str, Outcome | HostError] = field(default_factory=dict)
+    """How an action on a message (by id), or on a whole host (by name), ends otherwise than it was meant to."""
+    before: Callable[[str], None] = lambda verb: None
+    """Called on a host before anything is changed there."""
 
     @asynccontextmanager
     async def open(self, host: Host) -> AsyncIterator[Any]:
@@ -263,6 +282,10 @@ class FakeLink:
         self.host = host
         self.mta = world.mta
         self.transport = FakeTransport()
+        self.gate = gate_of(host)
+        self.host_key = "SHA256:right"
+        self.cut: Unreachable | None = None
+        """Why the link is dead, once it is."""
         self.clock = Clock(wall=lambda: NOW)
         self.evidence = (Evidence("sendmail -d0.1", b"Version \x1b[2J", 0),)
         self.identity = Identity(
@@ -275,6 +298,8 @@ class FakeLink:
 
     async def queue(self, known: object = None) -> QueueReading:
         """List the messages."""
+        if self.cut is not None:
+            raise self.cut
         rows = tuple(map(row, self._messages))
         return QueueReading(QueueListing(NOW, not self.world.missing, self.world.missing, rows))
 
@@ -291,12 +316,83 @@ class FakeLink:
         return self.world.stats
 
     async def capabilities(self) -> Read[tuple[Capability, ...]]:
-        """Give rights: the first three."""
+        """Give rights: the first three, unless a test gives others."""
         rights = tuple(
-            Capability(name, at < 3, "" if at < 3 else "not built yet" if at > 5 else "sudo says no", "mailtui sudoers")
+            Capability(name, True, "", "mailtui sudoers")
+            if name in self.world.rights
+            else Capability(name, False, "not built yet" if at > 5 else "sudo says no", "mailtui sudoers")
             for at, name in enumerate(CAPABILITIES)
         )
         return Read(rights, self.world.evidence)
+
+    def target(self, wanted: QueueRow) -> Target:
+        """Aim at a message by its arrival."""
+        print_ = b"%.1f" % wanted.arrived_at if wanted.arrived_at is not None else b""
+        return Target(wanted.key, wanted.id, wanted.queue, wanted.directory, wanted.state, print_)
+
+    def commands(self, verb: str, targets: Sequence[Target], order: Order) -> tuple[RemoteCommand, ...]:
+        """Give one command a message, or one for the whole queue."""
+        ids = [each.id for each in targets] or ["all"]
+        return tuple(RemoteCommand(("/usr/sbin/fake", verb, each), f"{order.undo_id}\n") for each in ids)
+
+    def _changing(self, verb: str, names: Sequence[str], order: Order) -> None:
+        """Note a request that changes the host, where the gate lets it through."""
+        self.world.before(verb)
+        if self.gate.read_only:
+            raise Refused(f"{self.host.name} is read-only here")
+        self.world.acts.append((self.host.name, verb, tuple(names), order))
+        wrong = self.world.odd.get(self.host.name)
+        if isinstance(wrong, HostError):
+            self.cut = wrong if isinstance(wrong, Unreachable) else None
+            raise wrong
+
+    async def act(self, verb: str, targets: Sequence[Target], order: Order) -> Acted:
+        """Do what is asked; a delete goes into the vault."""
+        self._changing(verb, [each.id for each in targets], order)
+        codes = {"retry": Code.REQUESTED, "hold": Code.HELD, "release": Code.RELEASED, "delete": Code.MOVED,
+                 "bounce": Code.BOUNCED}  # fmt: skip
+        done: list[ItemOutcome] = []
+        for each in targets:
+            outcome = self.world.odd.get(each.id, Outcome.DONE)
+            assert isinstance(outcome, Outcome)
+            code = codes[verb] if outcome is Outcome.DONE else Code.LOCKED
+            done.append(
+                ItemOutcome(each.key, each.id, outcome, code, "" if outcome is Outcome.DONE else "\x1b[2Jlocked")
+            )
+        if verb == "delete":
+            gone = {each.key for each in done if each.outcome is Outcome.DONE}
+            self.world.messages[self.host.name] = [each for each in self._messages if each.key not in gone]
+            kept = tuple(KeptMessage(each.key, each.id, "kept") for each in done if each.key in gone)
+            made = UndoSet(order.undo_id, self.host.name, NOW, order.by, NOW + order.keep, order.reason, kept)
+            self.world.sets.setdefault(self.host.name, []).append(made)
+        return Acted(tuple(done), requested=verb == "flush")
+
+    async def undo_sets(self) -> tuple[UndoSet, ...]:
+        """Give what the vault holds."""
+        return tuple(self.world.sets.get(self.host.name, ()))
+
+    async def undo(self, kept: UndoSet, order: Order) -> Acted:
+        """Bring a set back."""
+        self._changing("undo", [kept.undo_id], order)
+        back = {each.key for each in kept.messages if self.world.odd.get(each.id, Outcome.DONE) is Outcome.DONE}
+        after = tuple(replace(each, state="queued") if each.key in back else each for each in kept.messages)
+        sets = self.world.sets[self.host.name]
+        sets[sets.index(kept)] = replace(kept, messages=after)
+        return Acted(
+            tuple(
+                ItemOutcome(each.key, each.id, Outcome.DONE, Code.RESTORED)
+                if each.key in back
+                else ItemOutcome(each.key, each.id, Outcome.FAILED, Code.LOCKED)
+                for each in kept.messages
+            )
+        )
+
+    async def purge(self, undo_ids: Sequence[str]) -> tuple[str, ...]:
+        """Destroy sets, but for those that `odd` names."""
+        self._changing("purge", undo_ids, Order())
+        gone = tuple(each for each in undo_ids if each not in self.world.odd)
+        self.world.sets[self.host.name] = [each for each in self.world.sets[self.host.name] if each.undo_id not in gone]
+        return gone
 
     async def find_logs(self) -> Read[tuple[str, ...]]:
         """Give the log's path, where there is one."""
@@ -329,6 +425,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     file = tmp_path / "config.yaml"
     file.write_text(CONFIG)
     monkeypatch.setenv("MAILTUI_CONFIG", str(file))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(hosting, "open_link", made.open)
     monkeypatch.setattr(registry, "names", lambda: ("sendmail",))
     monkeypatch.setattr(registry, "adapter", lambda name: made.mta)

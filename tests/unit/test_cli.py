@@ -65,7 +65,7 @@ def test_every_built_command_has_help(command: str, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("words", [[word] for word in commands.UNBUILT if word != "check"] + [
-    ["undo", "list", "mx1"], ["queue", "retry", "mx1", "--yes"], ["-o", "json", "queue", "reasons"],
+    ["queue", "requeue", "mx1", "--yes"], ["-q", "queue", "requeue"], ["-o", "json", "queue", "reasons"],
     ["hosts", "import", "--ssh-config"], ["logs", "summary", "mx1"], ["config", "schema"],
     ["-o", "json", "logs", "summary", "mx1"], ["logs", "--json", "-C", "x", "-qv", "summary", "mx1", "--mail", "a@b"],
 ])  # fmt: skip

@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from mailtui.cli import doctorhere, doctorhost, trust
 from mailtui.cli.findings import Finding, Status, verdict
 from mailtui.config import Host
 from mailtui.errors import AuthenticationFailed, HostKeyRefused, NoMta, RestrictedShell, Unreachable
+from mailtui.model import Identity
 from mailtui.mta.contract import Evidence
 from mailtui.transport.trust import HostKey
 from tests.unit.cli_world import Run, World, run, valid, world
@@ -94,6 +96,51 @@ def test_wildcards_of_sudo_are_named(run: Run, world: World) -> None:
 )
 def test_what_is_a_wildcard(line: bytes, rules: list[bytes]) -> None:
     assert list(doctorhost.dangerous(line + b"\n")) == rules
+
+
+@pytest.mark.parametrize("command", sorted(doctorhost.HARM))
+@pytest.mark.parametrize("wildcard", ["*", "-x ?"])
+def test_the_advice_says_what_a_wildcard_lets_through(run: Run, world: World, command: str, wildcard: str) -> None:
+    listing = f"User may run:\n    (root) NOPASSWD: /usr/sbin/{command} {wildcard}\n"
+    world.evidence = (Evidence("sudo -n -l", listing.encode(), 0),)
+    finding = found(run, "mx1")[1]["sudo"]
+    assert (finding["status"], f"/usr/sbin/{command} {wildcard}" in finding["summary"]) == ("warn", True)
+    assert finding["advice"].startswith(doctorhost.HARM[command])
+    assert finding["evidence"]
+
+
+def test_each_rule_that_allows_too_much_is_a_finding_of_its_own(run: Run, world: World) -> None:
+    listing = b"    (root) NOPASSWD: /bin/cat /var/log/*, /usr/bin/find *\n    (ALL) NOPASSWD: ALL\n"
+    world.evidence = (Evidence("sudo -n -l", listing, 0),)
+    answer = valid(run("doctor", "mx1", "--json")[1], "doctor")
+    told = [each["summary"] for each in answer["findings"] if each["check"] == "sudo"]
+    assert len(told) == 3
+    assert told[2] == "any command may be run as root without a password: ALL"
+
+
+@pytest.mark.parametrize(
+    ("listing", "free"),
+    [
+        (b"    (ALL : ALL) ALL\n", False),
+        (b"    (ALL : ALL) NOPASSWD: ALL\n", True),
+        (b"    (root) SETENV: NOPASSWD: /x, ALL\n", True),
+        (b"    (root) NOPASSWD: /x, PASSWD: ALL\n", False),
+        (b"    (ALL) NOPASSWD: ALL\n    (ALL) ALL\n", False),
+        (b"    (www-data) NOPASSWD: ALL\n", False),
+        (b"    (root) NOPASSWD: ALL\n    (www-data) ALL\n", True),
+        (b"    (root) NOPASSWD: /usr/bin/ALL\n", False),
+    ],
+)
+def test_when_everything_is_allowed_without_a_password(listing: bytes, free: bool) -> None:
+    assert doctorhost.unlimited(listing) is free
+
+
+@pytest.mark.parametrize("means", ["self", "helper", "sudo", ""])
+def test_who_may_delete_is_told_how_the_vault_is_emptied(means: str) -> None:
+    link: Any = SimpleNamespace(identity=Identity("sendmail", "8", (), 0.0, "oncall", (("act", means),)))
+    told = list(doctorhost.vault(link))
+    assert [each.status for each in told] == ([Status.INFO] if means else [])
+    assert all(each.advice.endswith(": 17 4 * * * mailtui undo purge --expired --yes") for each in told)
 
 
 def test_only_the_listing_of_sudo_is_read_for_rules(run: Run, world: World) -> None:
@@ -219,7 +266,8 @@ def test_hosts_test_tells_what_the_login_may(run: Run, world: World) -> None:
     assert code == 6
     hosts = valid(out, "hosts")["hosts"]
     assert [host["state"] for host in hosts] == ["ok", "ok", "no-mta"]
-    assert hosts[0]["capabilities"]["list"] == {"allowed": True, "why": "", "cure": "mailtui sudoers"}
+    assert (hosts[0]["capabilities"]["list"] | {"cure": ""}) == {"allowed": True, "why": "", "cure": ""}
+    assert hosts[0]["capabilities"]["flush"]["cure"] == "mailtui sudoers"
     assert hosts[0]["latency"] == 0.013
     assert hosts[2]["capabilities"] is None
     assert "list read retry" in run("hosts", "test", "mx1")[1]

@@ -16,6 +16,7 @@ from mailtui.fleet import CONNECTS_AT_ONCE, Fleet
 from mailtui.model import Capability, Identity, LinkState, LogCursor, QueueListing, Stats
 from mailtui.mta.contract import Evidence, KnownQueue, LogBlock, LogGap, QueueReading, Read
 from mailtui.store import Store, Topic
+from mailtui.transport.gate import Gate
 from tests.pilot import world
 
 CURSOR = LogCursor("/log", 1, 2, 3, "hash")
@@ -88,7 +89,7 @@ class FakeLink:
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fleet]:
     def make(scripts: dict[str, Script], clock: Clock = SYSTEM, **values: float) -> Fleet:
         @asynccontextmanager
-        async def opened(host: Host, clock: Clock) -> AsyncIterator[FakeLink]:
+        async def opened(host: Host, clock: Clock, gate: Gate) -> AsyncIterator[FakeLink]:
             script = scripts[host.name]
             script.opened += 1
             everyone = list(scripts.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import mailtui
+from mailtui.clock import Clock
 from mailtui.errors import Refused
 from mailtui.procedure import Registry, Reply, Request, Script
 from mailtui.transport.contract import BOOTSTRAP
@@ -151,7 +152,7 @@ def test_read_only_refuses_what_changes() -> None:
     with pytest.raises(Refused) as refused:
         gate.admit(Request(change))
     assert refused.value.cure
-    gate.read_only = False
+    gate.arm()
     gate.admit(Request(change))
 
 
@@ -182,3 +183,23 @@ async def test_the_tape_asks_the_gate() -> None:
     with pytest.raises(Refused):
         async with transport.stream(Request(change)):
             pass
+
+
+def test_armed_for_a_while_and_never_where_it_is_read_only() -> None:
+    registry, _, change = scripts()
+    now = [100.0]
+    gate = Gate(registry, clock=Clock(boottime=lambda: now[0]))
+    gate.arm(900)
+    now[0] += 899
+    gate.admit(Request(change))
+    now[0] += 2
+    with pytest.raises(Refused):
+        gate.admit(Request(change))
+    gate.arm()
+    gate.disarm()
+    assert gate.read_only and gate.armed == 0
+    sealed = Gate(registry, read_only=False, sealed=True)
+    with pytest.raises(Refused, match="read-only"):
+        sealed.arm()
+    with pytest.raises(Refused):
+        sealed.admit(Request(change))

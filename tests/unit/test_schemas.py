@@ -11,12 +11,27 @@ import yaml
 
 from mailtui import schemas
 from mailtui.cli import trust
+from mailtui.clock import Clock
 from mailtui.errors import Unreachable
-from mailtui.model import LogEvent
+from mailtui.journal import Journal, default_directory
+from mailtui.model import CAPABILITIES, Code, KeptMessage, LogEvent, Outcome, UndoSet
 from mailtui.mta.contract import Evidence
 from mailtui.text import wire
 from mailtui.transport.trust import HostKey
-from tests.unit.cli_world import ESCAPES, EVERY_BYTE, NASTY, NOW, Run, World, nothing_known, run, valid, world
+from tests.unit.cli_world import (
+    ESCAPES,
+    EVERY_BYTE,
+    NASTY,
+    NOW,
+    Run,
+    World,
+    hostile,
+    message,
+    nothing_known,
+    run,
+    valid,
+    world,
+)
 
 __all__ = ["run", "world"]
 
@@ -41,6 +56,17 @@ ANSWERS = [
     ("doctor", ["doctor", "mx1"]),
     ("doctor", ["doctor"]),
     ("sudoers", ["sudoers", "mx1", "--helper"]),
+    ("action", ["queue", "retry", "every", "--where", "state=deferred", "--dry-run"]),
+    ("action", ["queue", "hold", "mx3", "mx1", "--where", "x", "--yes", "--reason", "\x1b[2J=cmd()"]),
+    ("action", ["queue", "delete", "mx3", "--where", "to:other", "--yes"]),
+    ("action", ["queue", "release", "mx3", "00000000000099", "00000000000000", "--yes"]),
+    ("action", ["queue", "flush", "every", "--yes"]),
+    ("action", ["undo", "u-20261118T110640-aaaaaa", "--yes"]),
+    ("action", ["undo", "purge", "--expired", "--yes"]),
+    ("undo", ["undo", "list"]),
+    ("journal", ["journal"]),
+    ("journal", ["journal", "verify"]),
+    ("journal", ["journal", "erase", "--before", "2026-01", "--yes"]),
     ("config", ["config", "check"]),
     ("config", ["config", "path"]),
     ("version", ["version"]),
@@ -58,6 +84,16 @@ def logs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.logs = {"mx1": lines, "mx2": lines}
     key = HostKey("[mx1]:2222", "ssh-ed25519 AAAA", "SHA256:right", trusted=False)
     monkeypatch.setattr(trust, "remember", lambda host, fingerprint, seconds: key)
+    world.messages["mx3"] = [hostile("mx3"), message("mx3", 3, sender=NASTY)]
+    world.rights = frozenset(CAPABILITIES)
+    world.odd = {"00000000000099": Outcome.FAILED, "u-20261118T110640-aaaaaa": Outcome.FAILED}
+    files = (KeptMessage("mx1:/q:00000000000001", "00000000000001", "queued", NASTY, NOW),)
+    world.sets["mx1"] = [
+        UndoSet("u-20261118T110640-aaaaaa", "mx1", NOW, "=cmd()\x1b[2J", NOW, NASTY.decode("latin-1"), files)
+    ]
+    Journal(default_directory(), Clock(wall=lambda: NOW)).append(
+        "intent", {"host": "mx1", "reason": "\x1b[2J\u202e", "n": [1]}
+    )
     world.evidence = (Evidence("sudo -n -l", b"    (root) NOPASSWD: /bin/x *\n\x1b[2J", 0),)
 
 
@@ -158,7 +194,8 @@ def test_csv_keeps_all_fields_of_a_list_of_objects(run: Run) -> None:
     assert rows[0]["domains"] == "one.example; two.example"
 
 
-def test_csv_without_rows_still_has_its_heading(run: Run) -> None:
+def test_csv_without_rows_still_has_its_heading(run: Run, world: World) -> None:
+    world.messages["mx3"] = []
     out = run("queue", "list", "mx3", "-o", "csv")[1]
     assert out.startswith("key,id,host,")
     assert out.count("\n") == 1
@@ -189,6 +226,12 @@ def test_what_is_no_number_becomes_null(run: Run) -> None:
 def test_log_events_of_the_schema_are_those_of_the_model() -> None:
     events = schemas.schema("log")["$defs"]["log"]["properties"]["event"]["enum"]
     assert events == [event.value for event in LogEvent]
+
+
+def test_outcomes_of_the_schema_are_those_of_the_model() -> None:
+    found = schemas.schema("action")["$defs"]["outcome"]["properties"]
+    assert found["outcome"]["enum"] == [outcome.value for outcome in Outcome]
+    assert found["code"]["enum"] == [code.value for code in Code]
 
 
 @pytest.mark.parametrize("change", [{"extra": 1}, {"hosts": None}, {"schema": "mailtui/queue/2"}])

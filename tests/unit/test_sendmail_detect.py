@@ -15,6 +15,7 @@ from mailtui.model import Identity
 from mailtui.mta.contract import Read
 from mailtui.mta.sendmail import detect
 from mailtui.procedure import REGISTRY, Reply, Request, Section, play
+from mailtui.transport.contract import BOOTSTRAP
 from mailtui.transport.drive import drive
 from mailtui.transport.gate import Gate
 from mailtui.transport.local import LocalTransport
@@ -34,6 +35,10 @@ proc 1
 cat /usr/bin/cat
 tail /usr/bin/tail
 logs /var/log/mail.log
+python3 /usr/bin/python3
+flock /usr/bin/flock
+setsid /usr/bin/setsid
+doas
 sudo_version 1.9.13p3
 """
 
@@ -182,6 +187,74 @@ def test_sudo_is_left_alone_where_it_is_not_wanted() -> None:
     assert [read.value.fact(name) for name in ("sudo", "sudo_found", "helper", "sudo_cat", "sudo_list")] == [""] * 5
 
 
+def test_the_program_that_sudo_is_asked_about_is_the_bootstraps() -> None:
+    assert f"exec /bin/sh -c '{detect.PROGRAM}'" == BOOTSTRAP
+    data = detect.sudo_data({"sudo_found": "/s", "sendmail": "/x", "cat": "/c", "queue_directory": "/q*"})
+    assert data.decode().splitlines() == ["/s", "/x", detect.HELPER, "/c", "/q1/qf000000000000", detect.PROGRAM]
+
+
+def test_what_locks_and_detaches_is_found() -> None:
+    fact = found(answers()).fact
+    assert [fact(name) for name in ("perl", "python3", "flock", "setsid", "doas")] == [
+        "/usr/bin/perl", "/usr/bin/python3", "/usr/bin/flock", "/usr/bin/setsid", ""
+    ]  # fmt: skip
+    assert fact("hasflock") == "1"
+    whole = answers()
+    fcntl = tuple(
+        Section(each.name, each.args, each.body.replace(b" HASFLOCK", b" HASFLOCKED")) for each in whole.sections
+    )
+    assert found(Reply(fcntl, 0)).fact("hasflock") == ""
+
+
+ALL_VERBS = b"dirs\nsweep\nretry\nflush\nhold\nrelease\nbounce\ndelete\nundo\nvault\npurge\n"
+HELPED = f"{detect.HELPER}\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "verbs", "means"),
+    [
+        (b"sh\n", b"", "sudo"),
+        (HELPED, ALL_VERBS, "helper"),
+        (b"sh\n" + HELPED, ALL_VERBS, "helper"),
+        (b"sh\n" + HELPED, b"dirs\nhold\n", "sudo"),
+        (HELPED, b"dirs\nhold\n", "helper"),
+        (HELPED, b"dirs\nsweep\nread\n", ""),
+        (HELPED, b"", ""),
+        (b"cat\n", b"", ""),
+        (b"", ALL_VERBS, ""),
+    ],
+)
+def test_the_means_to_act(allowed: bytes, verbs: bytes, means: str) -> None:
+    sections = (Section("rules", (), b""), Section("allowed", (), allowed), Section("verbs", (), verbs))
+    identity = found(answers(), Reply(sections, 0))
+    assert identity.fact("act") == means
+    assert bool(identity.fact("act_why")) is not bool(means)
+
+
+def test_root_and_the_owner_of_the_queues_act_by_themselves() -> None:
+    head, *rest = answers().sections
+    root = Reply((Section("host", (), head.body.replace(b"uid 1001", b"uid 0")), *rest), 0)
+    assert (found(root).fact("act"), found(root).fact("act_why")) == ("self", "")
+    assert found(Reply((head, *rest, Section("own", (), b"")), 0)).fact("act") == "self"
+
+
+def test_why_a_login_may_not_act() -> None:
+    def why(reply: Reply, rights: Reply | None = None) -> str:
+        return found(reply, rights).fact("act_why")
+
+    rules = Section("rules", (), b"")
+    assert "no sudo rules of mailtui's are installed" in why(answers())
+    assert "sudo refuses" in why(answers(), Reply((rules,), 2))
+    assert "sudo lets oncall read here, not act" in why(answers(), Reply((rules, Section("allowed", (), b"cat\n")), 0))
+    assert "the helper on this host only reads" in why(answers(), Reply((rules, Section("allowed", (), HELPED)), 0))
+    head, *rest = answers().sections
+    none = Section("host", (), head.body.replace(b"sudo_found /usr/bin/sudo", b"sudo_found "))
+    assert "there is no sudo here" in why(Reply((none, *rest), 0))
+    read = play(detect.detect(lambda: 0.0, set(), sudo=False), lambda request: answers())
+    assert read.value is not None
+    assert "sudo is to be left alone" in read.value.fact("act_why")
+
+
 @pytest.mark.parametrize(
     ("span", "unit", "expected"),
     [
@@ -232,6 +305,44 @@ async def test_script_finds_what_sendmail_says_is_in_use(tmp_path: Path, monkeyp
     assert read.value.fact("sendmail") == f"{tmp_path}/bin/sendmail"
     assert (read.value.fact("cf"), read.value.fact("queue_la")) == (f"{tmp_path}/in use.cf", "7")
     assert (read.value.fact("queue_directory"), read.value.fact("queue_groups")) == ("/q/'odd' path*", "g /q/g")
+
+
+@pytest.mark.parametrize(
+    ("fault", "own"),
+    [("", True), ("strange", False), ("closed", False), ("relative", False), ("unreadable", False), ("none", False)],
+)
+async def test_script_tells_whether_all_queues_are_the_logins_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, own: bool
+) -> None:
+    queues = [tmp_path / name for name in ("it's q1", "it's q2", "group", "client")]
+    for path in queues:
+        path.mkdir()
+    (tmp_path / "it's q2/qf").mkdir()
+    group = "below" if fault == "relative" else tmp_path / "group"
+    main, submit = tmp_path / "main.cf", tmp_path / "submit.cf"
+    main.write_text(f"O QueueDirectory={tmp_path}/it's q*\nO QueueLA=7\nQg, F=f, Path={group}, R=2\n")
+    submit.write_text(f"O QueueDirectory={tmp_path}/client\n")
+    if fault == "strange":
+        if os.geteuid():
+            pytest.skip("only root can make a directory somebody else's: NOT tested that it is not taken for our own")
+        os.chown(tmp_path / "it's q2/qf", 4321, 4321)
+    elif fault == "closed":
+        (tmp_path / "client").rmdir()
+        (tmp_path / "client").symlink_to("/proc/1")
+    elif fault == "unreadable":
+        submit.unlink()
+    elif fault == "none":
+        main.write_text("")
+        submit.write_text("")
+    program(
+        tmp_path / "bin/sendmail",
+        f'printf "Version 8.18.1\\n     Conf file:\\t%s (selected)\\n     Conf file:\\t%s (default for MSP)\\n" '
+        f'"{main}" "{submit}"',
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    reply = await run(Request(detect.DETECT, b"never\n"))
+    assert bool(reply.named("own")) is own
+    assert reply.named("end")
 
 
 @pytest.mark.parametrize("present", [True, False])
@@ -290,8 +401,12 @@ async def test_the_configuration_tells_whether_sudo_may_run(
     assert told == [asked]
 
 
-async def test_sudo_is_not_asked_where_our_rules_are_not_installed(tmp_path: Path) -> None:
+async def test_sudo_is_not_asked_where_our_rules_are_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program(tmp_path / "sudo", f"touch {tmp_path}/asked")
+    program(tmp_path / "bin/id", "case $1 in -un) echo root ;; *) echo users ;; esac")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     facts = {"sudo_found": f"{tmp_path}/sudo", "sendmail": "/x", "cat": "/bin/cat", "queue_directory": "/q"}
     reply = await run(Request(detect.RIGHTS, detect.sudo_data(facts)))
     if Path("/etc/sudoers.d/mailtui-root").exists():

@@ -7,11 +7,13 @@ submit=
 debug=
 match=
 verbose=
+quarantine=
 for word do
     case $word in
-        -bp | -bP | -bt | -bv | -bD | -bd | -bs) mode=${word#-b} ;;
+        -bp | -bP | -bt | -bv | -bH | -bD | -bd | -bs) mode=${word#-b} ;;
         -Ac) submit=1 ;;
         -v) verbose=1 ;;
+        -Q*) quarantine=1 ;;
         -d*) debug=$word ;;
         -q[IRSQL]* | -q![IRS]* | -q) match=$word ;;
     esac
@@ -63,11 +65,10 @@ case $mode in
     p) exec "$MAILTUI_DEMO_PYTHON" -IS "$MAILTUI_DEMO_LIB/listing.py" "$selected" "${verbose:-0}" "$match" ;;
     P) echo 'Data unavailable: shared memory not updated' ;;
     t) printf 'ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\nEnter <ruleset> <address>\n> \n' ;;
-    v) ;;
+    v | H) ;;
     *)
-        if [ -n "$match" ]; then
-            echo 'You do not have permission to process the queue' >&2
-            exit 77
+        if [ -n "$match$quarantine" ]; then
+            exec "$MAILTUI_DEMO_PYTHON" -IS "$MAILTUI_DEMO_LIB/acting.py" "$selected" "$@"
         fi
         echo 'This sendmail is a stand-in: it sends nothing.' >&2
         exit 69

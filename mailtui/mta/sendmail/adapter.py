@@ -6,7 +6,18 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from mailtui.model import Capability, Identity, LogCursor, Message, QueueRow
+from mailtui.model import (
+    Acted,
+    Capability,
+    Identity,
+    LogCursor,
+    Message,
+    Order,
+    QueueRow,
+    RemoteCommand,
+    Target,
+    UndoSet,
+)
 from mailtui.mta.contract import (
     FollowParser,
     KnownQueue,
@@ -16,7 +27,7 @@ from mailtui.mta.contract import (
     Read,
     StatsParser,
 )
-from mailtui.mta.sendmail import detect, follow, ids, listing, log, message, rights, search, stats
+from mailtui.mta.sendmail import act, detect, follow, ids, listing, log, message, rights, search, stats
 from mailtui.procedure import Procedure, Request
 
 
@@ -80,6 +91,32 @@ class Sendmail:
     def log_parser(self, host: str, identity: Identity | None, now: float) -> LogParser:
         """Make a parser of Sendmail's log lines."""
         return log.log_parser(host, identity, now)
+
+    def target(self, row: QueueRow) -> Target:
+        """Give what an action on a row is aimed at."""
+        return act.target(row)
+
+    def commands(
+        self, identity: Identity, verb: str, targets: Sequence[Target], order: Order
+    ) -> tuple[RemoteCommand, ...]:
+        """Give the literal commands of a batch."""
+        return act.commands(identity, verb, targets, order)
+
+    def act(self, identity: Identity, verb: str, targets: Sequence[Target], order: Order) -> Procedure[Acted]:
+        """Do one batch."""
+        return act.act(identity, verb, targets, order)
+
+    def undo_sets(self, host: str, identity: Identity) -> Procedure[Read[tuple[UndoSet, ...]]]:
+        """Read what the vault holds."""
+        return act.undo_sets(host, identity)
+
+    def undo(self, host: str, identity: Identity, kept: UndoSet, order: Order) -> Procedure[Acted]:
+        """Put what a delete set aside back."""
+        return act.undo(host, identity, kept, order)
+
+    def purge(self, identity: Identity, undo_ids: Sequence[str]) -> Procedure[tuple[str, ...]]:
+        """Destroy what these deletes set aside."""
+        return act.purge(identity, undo_ids)
 
     def sudoers(self, identity: Identity, features: Sequence[str], *, helper: bool, logs: Sequence[str] = ()) -> str:
         """Print minimal sudoers lines, and with `helper` the root-owned helper."""

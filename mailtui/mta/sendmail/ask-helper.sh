@@ -4,5 +4,5 @@ input sudo && input helper && input verb || exit 64
 "$sudo" -n -l "$helper" >/dev/null 2>&1 || exit 2
 {
   printf '%s\n' "$verb" "$MARK"
-  while input id; do printf '%s\n' "$id"; done
+  inputs
 } | "$sudo" -n "$helper"

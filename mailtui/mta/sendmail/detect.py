@@ -17,6 +17,12 @@ RIGHTS: Final = REGISTRY.load(__package__, "rights.sh", "sendmail/rights")
 HELPER: Final = "/usr/local/libexec/mailtui-helper"
 """Where the optional root-owned helper is looked for."""
 
+PROGRAM: Final = 'read -r n && s=$(dd bs=1 count=$n 2>/dev/null) && eval "$s"'
+"""What `/bin/sh -c` is given to run a script as root: the bootstrap's own program, so that sudo sees nothing else."""
+
+ACTING: Final = ("retry", "flush", "hold", "release", "delete", "undo", "bounce")
+"""What a login may be let do to queued mail, by the names of `mailtui sudoers --for`."""
+
 _VERSION: Final = re.compile(rb"^Version ([0-9][0-9A-Za-z.+-]{0,40})", re.MULTILINE)
 _FLAGS: Final = re.compile(rb"^ *(?:Compiled with|OS Defines):(.*(?:\n[\t ]{2,}.*)*)", re.MULTILINE)
 _OPTION: Final = re.compile(rb"O ?([A-Za-z][A-Za-z.]*) *= *(.*)")
@@ -37,7 +43,7 @@ _NUMBERS: Final = {
 
 _HOST: Final = (
     "sendmail", "sudo_found", "sudo_version", "uid", "perl", "zone", "os", "hostname", "mailq", "proc", "cat", "tail",
-    "logs",
+    "logs", "python3", "flock", "setsid", "doas",
 )  # fmt: skip
 """Facts that the host tells as they are. `sudo_found` is where sudo lies; `sudo` is set only where it may be asked."""
 
@@ -67,8 +73,10 @@ def detect(
     who = tuple(host.get(name, "") for name in ("hostname", "machine", "login"))
     if not sudo:
         facts["sudo_found"] = ""
-    facts |= {"sudo": "", "sudo_list": "", "sudo_cat": "", "helper": ""}
-    if facts["sudo_found"] and who not in refused:
+    facts |= {"sudo": "", "sudo_list": "", "sudo_cat": "", "sudo_any": "", "helper": "", "helper_verbs": ""}
+    facts["hasflock"] = "1" if "HASFLOCK" in facts["flags"].split() else ""
+    known = who in refused
+    if facts["sudo_found"] and not known:
         answer = yield Request(RIGHTS, sudo_data(facts))
         asked = sudo_evidence(answer)
         if answer.status == 0:
@@ -77,8 +85,13 @@ def detect(
             facts["helper"] = HELPER if HELPER in allowed else ""
             facts["sudo_cat"] = "1" if "cat" in allowed else ""
             facts["sudo_list"] = ";".join(each for each in allowed if each.startswith("-"))
+            facts["sudo_any"] = "1" if "sh" in allowed else ""
+            verbs = answer.body("verbs") if facts["helper"] else b""
+            facts["helper_verbs"] = " ".join(re.findall(r"[a-z]+", _text(verbs)))
         elif answer.status == 2:
             refused.add(who)
+            known = True
+    facts |= _means(facts, host.get("login", ""), own=bool(reply.named("own")), refused=known, asked=sudo)
     identity = Identity(
         mta="sendmail",
         version=_text(found[1]) if found else "unknown",
@@ -90,10 +103,35 @@ def detect(
     return Read(identity, evidence + asked)
 
 
+def _means(facts: Mapping[str, str], login: str, *, own: bool, refused: bool, asked: bool) -> dict[str, str]:
+    """Tell how the login may act on queued mail: by itself, through the helper, by sudo, or why not at all."""
+    verbs = [each for each in ACTING if each in facts["helper_verbs"].split()]
+    if facts["uid"] == "0" or own:
+        return {"act": "self", "act_why": ""}
+    if facts["sudo_any"] and len(verbs) < len(ACTING):
+        return {"act": "sudo", "act_why": ""}
+    if verbs:
+        return {"act": "helper", "act_why": ""}
+    who = login or "this login"
+    if facts["helper"]:
+        why = f"the helper on this host only reads, and {who} may do no more by sudo"
+    elif facts["sudo"]:
+        why = f"sudo lets {who} read here, not act"
+    elif not asked:
+        why = f"{who} is neither root nor owner of the queue, and sudo is to be left alone here"
+    elif refused:
+        why = f"{who} is neither root nor owner of the queue, and sudo refuses what it would take"
+    elif facts["sudo_found"]:
+        why = f"{who} is neither root nor owner of the queue, and no sudo rules of mailtui's are installed"
+    else:
+        why = f"{who} is neither root nor owner of the queue, and there is no sudo here"
+    return {"act": "", "act_why": why}
+
+
 def sudo_data(facts: Mapping[str, str]) -> bytes:
     """Give what the script that asks sudo reads; the queue file in it stands for all of them."""
     file = f"{facts['queue_directory'].replace('*', '1')}/qf000000000000" if facts["queue_directory"] else ""
-    lines = (facts["sudo_found"], facts["sendmail"], HELPER, facts["cat"], file)
+    lines = (facts["sudo_found"], facts["sendmail"], HELPER, facts["cat"], file, PROGRAM)
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 

@@ -1,7 +1,7 @@
 # Finds Sendmail, its configuration files and what there is on the host. Data: `never` where sudo is to be left alone,
 # else nothing. Sections: host (lines `name value`), version (what sendmail says of itself), late (it did not end in
-# time), cf and submit, each `readable` or `unreadable` (the file's path, then its options and queue groups), end (the
-# time again).
+# time), cf and submit, each `readable` or `unreadable` (the file's path, then its options and queue groups), own (where
+# every configured queue directory belongs to the login, which may write there), end (the time again).
 input never || never=
 sudo= perl= mailq= proc= uid=$(id -u)
 sendmail=$(command -v sendmail) || sendmail=
@@ -32,7 +32,8 @@ esac
 section host
 printf '%s\n' "epoch $(date +%s)" "zone $(unset TZ; date +%z)" "login $(id -un)" "uid $uid" "os $(uname -sr)" \
   "hostname $(uname -n)" "machine $machine" "sendmail $sendmail" "mailq $mailq" "sudo_found $sudo" "perl $perl" \
-  "proc $proc" "cat $(command -v cat)" "tail $(command -v tail)" "logs$logs"
+  "proc $proc" "cat $(command -v cat)" "tail $(command -v tail)" "logs$logs" "python3 $(command -v python3)" \
+  "flock $(command -v flock)" "setsid $(command -v setsid)" "doas $(command -v doas)"
 [ -z "$sudo" ] || "$sudo" -V 2>/dev/null | sed -n 's/^Sudo version /sudo_version /p'
 finish() {
   section end
@@ -83,5 +84,36 @@ cf=$(conf selected)
 submit=$(conf 'default for MSP')
 settings cf "${cf:-$(usual /etc/mail/sendmail.cf)}"
 settings submit "${submit:-$(usual /etc/mail/submit.cf)}"
+
+# Prints the queue directories that a configuration file names, as Sendmail reads them.
+queues() {
+  sed -n -e 's/^O *[Qq]ueue[Dd]irectory *= *//p' -e 's/^OQ\(\/.*\)/\1/p' \
+    -e '/^Q/s/.*, *[Pp][a-z]* *= *\([^,]*\).*/\1/p' "$1"
+}
+# Tells whether all that two files name, of which at least one directory is there, are the login's own.
+owned() {
+  [ -r "$1" ] && [ -r "$2" ] || return 1
+  { queues "$1"; queues "$2"; } | (
+    some=
+    while IFS= read -r path; do
+      case $path in
+      /*'*') set -- "${path%?}"* ;;
+      /*) set -- "$path" ;;
+      *) exit 1 ;; # it lies below another one: then better not
+      esac
+      for top; do
+        [ -d "$top" ] || continue
+        for folder in "$top" "$top/qf" "$top/df" "$top/xf"; do
+          [ ! -d "$folder" ] || { [ -O "$folder" ] && [ -w "$folder" ] && [ -x "$folder" ]; } || exit 1
+        done
+        some=1
+      done
+    done
+    [ "$some" ]
+  )
+}
+if owned "${cf:-$(usual /etc/mail/sendmail.cf)}" "${submit:-$(usual /etc/mail/submit.cf)}"; then
+  section own
+fi
 
 finish

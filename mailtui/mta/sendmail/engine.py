@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Final
+from urllib.parse import quote_from_bytes
 
 from mailtui.errors import HostError, Unreachable
 from mailtui.model import Identity, QueueRow
@@ -34,7 +35,13 @@ def source(name: str) -> bytes:
     return resources.files(__package__).joinpath(name).read_bytes()
 
 
+def as_root(program: bytes) -> bytes:
+    """Give the script that has a root shell run a program, for a login that sudo lets run anything."""
+    return b"ENGINE='" + program.replace(b"'", b"'\\''") + b"'\n" + source("as-root.sh")
+
+
 QUEUE: Final = REGISTRY.add(Script("sendmail/queue", source("engine.sh") + source("queue.sh")))
+QUEUE_ROOT: Final = REGISTRY.add(Script("sendmail/queue-root", as_root(source("engine.sh") + b"queue_engine\n")))
 ASK_HELPER: Final = REGISTRY.load(__package__, "ask-helper.sh", "sendmail/ask-helper")
 
 
@@ -54,6 +61,11 @@ def queue_paths(identity: Identity) -> tuple[QueuePath, ...]:
     paths += [QueuePath("mqueue", name, path) for name, _, path in groups]
     paths.append(QueuePath("mqueue", "mqueue" if groups else None, identity.fact("queue_directory")))
     return tuple(each for each in paths if each.path.startswith("/"))
+
+
+def key_of(host: str, directory: bytes, queue_id: str) -> str:
+    """Give a message's key: host, queue directory and id."""
+    return f"{host}:{quote_from_bytes(directory)}:{queue_id}"
 
 
 def unanswered(identity: Identity, found: Contents) -> tuple[str, ...]:
@@ -82,7 +94,12 @@ def ask(
             return _whole(reply)
         lines = [verb]
     lines += [f"D {each.queue} {each.group or '-'} {each.path}" for each in queue_paths(identity)]
-    reply = yield Request(QUEUE, _data([*lines, ".", *ids]), _LIMITS, take)
+    lines += [".", *ids]
+    if identity.fact("act") == "sudo":
+        reply = yield Request(QUEUE_ROOT, _data([identity.fact("sudo"), *lines]), _LIMITS, take)
+        if reply.status != 2:
+            return _whole(reply)
+    reply = yield Request(QUEUE, _data(lines), _LIMITS, take)
     return _whole(reply)
 
 

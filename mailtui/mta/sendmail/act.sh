@@ -1,0 +1,211 @@
+# Acts on queued messages; stands in front of act-self.sh, inside the helper, and in what `sudo sh` is given.
+#
+# queue_act's standard input: the verb; lines `O NAME VALUE` (sendmail, reason, undo, by, keep, held, forget, expired);
+# a line `D QUEUE GROUP PATH` for each configured directory, as for the engine; a line `.`; then for retry, hold,
+# release, delete and bounce two lines a message: `QUEUE LETTER ID DIRECTORY`, and its fingerprint (the T and the S line
+# of its control file, with a blank between). Its output, framed by $MARK:
+#   did N CODE     what became of the Nth message (from 0); body: a word to it. Codes as in contract.md, and `failed`
+#   back CODE      (undo) the same; body: ID, a blank, its directory, then on the next line a word to it
+#   set UNDO AT UNTIL   (vault) body: lines `by TEXT`, `reason TEXT`, `item STATE LETTER ID QUEUE CREATED DIRECTORY`
+#                  each followed by `from SENDER` where its control file could be read
+#   purged UNDO    (purge) a set that is gone for good
+#   ran            (flush) the queue run was started
+#   refused        body: why nothing at all was done
+# What is not told of was not begun. Nothing here trusts what it reads: ids, directories and fingerprints are held
+# against what is there, under the mail server's own lock where files are moved.
+
+queue_act() {
+  IFS= read -r verb || return 64
+  case $verb in
+  delete | undo | vault | purge)
+    unset PERL5OPT PERL5LIB PERLLIB PERL5DB PERL_UNICODE PERLIO
+    if perl -MFcntl -MIO::Handle -e 1 >/dev/null 2>&1; then
+      queue_vault "$verb" "$(ulimit -n)"
+    else
+      printf '%s\n' "$MARK refused" 'perl is missing, and nothing else here takes both kinds of lock'
+    fi
+    ;;
+  retry | hold | release | bounce | flush) act_by_sendmail ;;
+  *) return 64 ;;
+  esac
+}
+
+act_by_sendmail() {
+  sendmail= reason= forget= dirs=
+  while IFS= read -r line && [ "$line" != . ]; do
+    case $line in
+    'O sendmail /'*) sendmail=${line#O sendmail } ;;
+    'O reason '*) reason=${line#O reason } ;;
+    'O forget 1') forget=1 ;;
+    'D '*) act_directory "${line#D }" ;;
+    esac
+  done
+  case $reason in *[!\ -~]*) reason='no reason that can be logged' ;; esac
+  [ -x "$sendmail" ] || { printf '%s\n' "$MARK refused" 'no sendmail command was found'; return; }
+  if [ "$verb" = flush ]; then act_flush; return; fi
+
+  # The first pass holds each message against what is there; what passes goes on as `N QUEUE ID FILE`.
+  number=0 shortest=99 passed=
+  while read -r queue letter id directory && IFS= read -r print; do
+    act_check && passed="$passed$number $queue $id $qf/
+" && [ ${#id} -lt $shortest ] && shortest=${#id}
+    number=$((number + 1))
+  done
+  for queue in mqueue mqueue-client; do
+    longer=$(act_longer)
+    set -- numbers=
+    numbers=
+    while read -r number of id file; do
+      [ "$of" = "$queue" ] || continue
+      case "$longer" in *"$id"*) act_did $number changed "its id is a part of another's, so sendmail would act on both"; continue ;; esac
+      set -- "$@" "-qI$id"
+      numbers="$numbers$number $id $file
+"
+      [ $# -le 100 ] || { shift; act_run "$@"; set -- numbers=; numbers=; }
+    done <<LIST
+$passed
+LIST
+    [ $# -le 1 ] || { shift; act_run "$@"; }
+  done
+}
+
+# Adds the directories that a configured one means, as lines `QUEUE PATH`.
+act_directory() {
+  queue=${1%% *}
+  path=${1#* }
+  path=${path#* }
+  case $path in
+  /*'*')
+    for top in "${path%?}"*; do
+      case ${top##*/} in .*) continue ;; esac
+      [ ! -d "$top" ] || dirs="$dirs$queue $top
+"
+    done
+    ;;
+  /*) dirs="$dirs$queue $path
+" ;;
+  esac
+}
+
+act_did() {
+  printf '%s\n' "$MARK did $1 $2" "$3"
+}
+
+# Tells whether message $id, $letter of $queue in $directory is the one that was meant; says why where it is not.
+act_check() {
+  case $id in *[!0-9A-Za-z]*) act_did $number denied 'no queue id'; return 1 ;; esac
+  [ ${#id} -ge 12 ] && [ ${#id} -le 20 ] || { act_did $number denied 'no queue id'; return 1; }
+  case "
+$dirs" in
+  *"
+$queue $directory
+"*) ;;
+  *) act_did $number denied 'no queue directory of this host'; return 1 ;;
+  esac
+  qf=$directory
+  [ ! -d "$directory/qf" ] || qf=$directory/qf
+  wanted=q other=h
+  [ "$verb" != release ] || wanted=h other=q
+  if [ ! -f "$qf/${wanted}f$id" ] || [ -h "$qf/${wanted}f$id" ]; then
+    if [ -f "$qf/${other}f$id" ]; then
+      case $verb in
+      hold) act_did $number held 'it is held already' ;;
+      release) act_did $number released 'it is not held' ;;
+      *) act_did $number changed 'it is held: release it first' ;;
+      esac
+    else
+      act_did $number gone 'it has left the queue'
+    fi
+    return 1
+  fi
+  if [ ! -r "$qf/${wanted}f$id" ]; then act_did $number denied 'its control file may not be read'; return 1; fi
+  created= sender=
+  while IFS= read -r line; do
+    case $line in
+    T*) created=$line ;;
+    S*) sender=$line; break ;;
+    esac
+  done 2>/dev/null <"$qf/${wanted}f$id"
+  [ "$created $sender" = "$print" ] || { act_did $number changed 'its id belongs to another message now'; return 1; }
+  twins=0
+  while read -r of top; do
+    [ "$of" = "$queue" ] || continue
+    [ ! -d "$top/qf" ] || top=$top/qf
+    for file in "$top/qf$id" "$top/hf$id"; do [ ! -f "$file" ] || twins=$((twins + 1)); done
+  done <<LIST
+$dirs
+LIST
+  [ $twins -le 1 ] || { act_did $number changed 'two directories hold its id, and sendmail would act on both'; return 1; }
+}
+
+# Prints the ids of queue $queue that are longer than the shortest of those to act on: one may contain it.
+act_longer() {
+  while read -r of top; do
+    [ "$of" = "$queue" ] || continue
+    [ ! -d "$top/qf" ] || top=$top/qf
+    ls -f "$top" 2>/dev/null
+  done <<LIST | awk -v "least=$shortest" '/^[qhQ]f/ && length > least + 2'
+$dirs
+LIST
+}
+
+# Runs sendmail for the messages that the arguments name, and says what became of them.
+act_run() {
+  client=
+  [ "$queue" = mqueue ] || client=-Ac
+  case $verb in
+  hold) said=$("$sendmail" $client "-Q$reason" "$@" 2>&1 </dev/null) ;;
+  release) said=$("$sendmail" $client -qQ -Q "$@" 2>&1 </dev/null) ;;
+  retry) act_detached "$sendmail" $client "$@" ;;
+  bounce) act_detached "$sendmail" $client -OTimeout.queuereturn=now "$@" ;;
+  esac
+  while read -r number id file; do
+    [ "$id" ] || continue
+    case $verb in
+    hold)
+      if [ -f "${file}hf$id" ]; then act_did $number held ''
+      elif [ -f "${file}qf$id" ]; then act_unchanged "$said"
+      else act_did $number gone 'it left the queue meanwhile'
+      fi
+      ;;
+    release)
+      if [ -f "${file}hf$id" ]; then act_unchanged "$said"
+      else act_did $number released ''
+      fi
+      ;;
+    *) act_did $number requested '' ;;
+    esac
+  done <<LIST
+$numbers
+LIST
+}
+
+# A locked message is skipped by sendmail, which says nothing of it but exits with 0.
+act_unchanged() {
+  case $1 in
+  *ermission* | *rusted*) act_did $number denied "$1" ;;
+  *) act_did $number in-delivery 'sendmail left it alone: it is being delivered now' ;;
+  esac
+}
+
+act_flush() {
+  clients=
+  case "
+$dirs" in *'
+mqueue-client '*) clients=1 ;; esac
+  [ ! "$forget" ] || "$sendmail" -OTimeout.hoststatus=1s -bH >/dev/null 2>&1 </dev/null
+  act_detached "$sendmail" -q -OMinQueueAge=0 -OMaxQueueAge=0
+  [ ! "$clients" ] || act_detached "$sendmail" -Ac -q -OMinQueueAge=0 -OMaxQueueAge=0
+  printf '%s\n' "$MARK ran"
+}
+
+# Starts a delivery in a session of its own: what ends us (a lost link) must not end it between DATA and its answer, or
+# the message would be delivered twice.
+act_detached() {
+  if command -v setsid >/dev/null 2>&1; then
+    set -- setsid "$@"
+  elif perl -MPOSIX -e 1 >/dev/null 2>&1; then
+    set -- perl -MPOSIX -e 'POSIX::setsid(); exec @ARGV' "$@"
+  fi
+  "$@" </dev/null >/dev/null 2>&1 3>&- 8>&- &
+}

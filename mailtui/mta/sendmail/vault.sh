@@ -1,0 +1,469 @@
+# Sets messages aside and brings them back: the vault, one directory of root's beside the queues. Part of act.sh.
+#
+# A message is set aside by renames alone, under the mail server's own lock, so that inode, owner, mode and times stay:
+# first what was planned is written down and synced (a manifest), then the control file goes, then its data. So at any
+# moment a message is in the queue or in the vault with all that it needs, and the manifest tells which. Back they come
+# the other way round: the data first, the control file last, for a control file without its data would be delivered
+# empty. flock(2) and fcntl locks are both taken, for which of them Sendmail honours is chosen when it is built.
+
+queue_vault() {
+  perl -MFcntl=:DEFAULT,:flock,:seek -MIO::Handle -e '
+    use strict;
+    binmode STDIN;
+    binmode STDOUT;
+    my ($verb, $files) = @ARGV;
+    my $mark = $ENV{MARK};
+    my $name = ".mailtui-undo";
+    my (%o, @configured, @dirs, %dirs);
+
+    sub emit {
+      my ($head, $body) = @_;
+      $body = "" if !defined $body;
+      print "$mark =", length $body, " $head\n", $body, "\n";
+    }
+
+    sub did { my ($number, $code, $word) = @_; emit("did $number $code", $word) }
+
+    sub refuse { emit("refused", $_[0]); exit 0 }
+
+    sub plain { my ($text) = @_; $text =~ s/[^ -~]/?/g; return substr $text, 0, 200 }
+
+    # --- directories ---------------------------------------------------------------------------------------------
+
+    sub expand {
+      my ($path) = @_;
+      my ($parent, $prefix) = $path =~ m{^(/.*)/([^/]*)\*$}s or return $path;
+      opendir my $handle, "$parent/" or return;
+      return map { "$parent/$_" } grep { /^\Q$prefix\E/ && !/^\./ && -d "$parent/$_" } sort readdir $handle;
+    }
+
+    # Where a vault may lie: beside the queue directory, else, where that is a file system of its own, in it. Never where
+    # a pattern of the configuration would take it for a queue.
+    sub place_of {
+      my ($dir) = @_;
+      my %devices = map { $_ => 1 } map { (stat $_)[0] } grep { -d } @$dir{"qf", "df", "xf"};
+      die "control and data files lie on different file systems, so they cannot be set aside by renaming\n" if keys %devices != 1;
+      my ($parent) = $dir->{top} =~ m{^(.*)/[^/]+$}s;
+      for my $base ($parent eq "" ? "/" : $parent, $dir->{top}) {
+        next if !$devices{(stat $base)[0]} || grep { matches($_->[2], $base) } @configured;
+        return "$base/$name";
+      }
+      die "every place on the file system of $dir->{top} is one where sendmail would look for queues\n";
+    }
+
+    sub matches {
+      my ($path, $base) = @_;
+      my ($parent, $prefix) = $path =~ m{^(/.*)/([^/]*)\*$}s or return $path eq "$base/$name";
+      return $parent eq $base && $name =~ /^\Q$prefix\E/;
+    }
+
+    sub own_directory {
+      my ($path, $make) = @_;
+      if ($make && !mkdir($path, 0700) && !$!{EEXIST}) { die "$path cannot be made: $!\n" }
+      my @stat = lstat $path or return 0;
+      die "$path is no directory of ours\n" if !-d _ || -l _ || $stat[4] != $> || $stat[2] & 077;
+      return 1;
+    }
+
+    sub sync_path {
+      my ($path) = @_;
+      open my $handle, "<", $path or die "$path cannot be synced: $!\n";
+      $handle->sync or $!{EINVAL} or die "$path cannot be synced: $!\n";
+    }
+
+    # --- locks ---------------------------------------------------------------------------------------------------
+
+    sub lock_record {
+      my $type = F_WRLCK();
+      return pack "s s x4 q q i x4", $type, 0, 0, 0, 0 if $^O eq "linux" && length pack("p", "") == 8;
+      return pack "q q i s s i", 0, 0, 0, $type, 0, 0 if $^O =~ /^(?:freebsd|darwin|dragonfly)$/;
+      return pack "q q i s s", 0, 0, 0, $type, 0 if $^O =~ /^(?:openbsd|netbsd)$/;
+      return undef;
+    }
+
+    # Takes both kinds of lock or neither; the file is never made and never opened a second time while they are held.
+    sub locked {
+      my ($handle) = @_;
+      my $record = lock_record();
+      die "fcntl locks cannot be taken from here on $^O\n" if !defined $record && !$o{flockonly};
+      return flock($handle, LOCK_EX | LOCK_NB) && (!defined $record || fcntl($handle, F_SETLK(), $record));
+    }
+
+    # --- delete --------------------------------------------------------------------------------------------------
+
+    sub digest {
+      my (@paths) = @_;
+      my %found;
+      if (eval { require Digest::SHA; 1 }) {
+        for my $path (@paths) {
+          open my $handle, "<", $path or next;
+          binmode $handle;
+          $found{$path} = Digest::SHA->new(256)->addfile($handle)->hexdigest;
+        }
+        return \%found;
+      }
+      for my $command (["sha256sum"], ["shasum", "-a", "256"], ["sha256", "-r"]) {
+        open my $pipe, "-|", @$command, @paths or next;
+        while (<$pipe>) { $found{$2} = $1 if /^([0-9a-f]{64})[ *]+(.*)$/ }
+        return \%found if close $pipe;
+      }
+      return \%found;
+    }
+
+    sub data_file {
+      my ($dir, $id) = @_;
+      for my $each ($dir, grep { $_ != $dir && $_->{queue} eq $dir->{queue} } @dirs) {
+        return "$each->{df}/df$id" if lstat "$each->{df}/df$id" and -f _;
+      }
+      return undef;
+    }
+
+    # Opens and locks one message and holds it against what was seen; gives what to move, or nothing and says why.
+    sub take {
+      my ($number, $queue, $letter, $id, $path, $print) = @_;
+      return did($number, "denied", "no queue id") if $id !~ /^[0-9A-Za-z]{12,20}$/ || $letter !~ /^[qhQ]$/;
+      my $dir = $dirs{"$queue $path"} or return did($number, "denied", "no queue directory of this host");
+      my $control = "$dir->{qf}/${letter}f$id";
+      my $handle;
+      if (!sysopen $handle, $control, O_RDWR | O_NONBLOCK | (eval { O_NOFOLLOW() } || 0)) {
+        return did($number, "denied", "$!") if !$!{ENOENT};
+        my $other = grep { -e "$dir->{qf}/${_}f$id" } "q", "h", "Q";
+        return did($number, $other ? ("changed", "it is in another state now") : ("gone", "it has left the queue"));
+      }
+      return did($number, "in-delivery", "it is being delivered now") if !locked($handle);
+      my @opened = stat $handle;
+      my @named = lstat $control;
+      return did($number, "changed", "it was rewritten at this moment")
+        if !@named || $opened[0] != $named[0] || $opened[1] != $named[1] || $opened[3] != 1 || !-f _;
+      my $content = "";
+      sysread $handle, $content, $opened[7] + 1;
+      my ($created) = $content =~ /^(T[^\n]*)/m;
+      my ($sender) = $content =~ /^(S[^\n]*)/m;
+      return did($number, "changed", "its id belongs to another message now")
+        if !defined $created || !defined $sender || "$created $sender" ne $print;
+      my $data = data_file($dir, $id);
+      return did($number, "changed", "it has no data file, so there is no whole message to set aside") if !defined $data;
+      my @files = map { [$_, lstat $_] } $control, $data, grep { -f } "$dir->{xf}/xf$id";
+      return { number => $number, id => $id, letter => $letter, dir => $dir, handle => $handle, files => \@files };
+    }
+
+    sub size_below {
+      my ($path) = @_;
+      my $sum = 0;
+      opendir my $handle, $path or return 0;
+      for (readdir $handle) {
+        next if $_ eq "." || $_ eq "..";
+        my @stat = lstat "$path/$_" or next;
+        $sum += -d _ ? size_below("$path/$_") : $stat[7];
+      }
+      return $sum;
+    }
+
+    sub free_below {
+      my ($path) = @_;
+      open my $pipe, "-|", "df", "-Pk", $path or return undef;
+      my @lines = <$pipe>;
+      return (split " ", $lines[-1] || "")[3];
+    }
+
+    sub set_aside {
+      my ($place, @messages) = @_;
+      own_directory($place, 1);
+      my $set = "$place/$o{undo}";
+      own_directory($set, 1);
+      sync_path($place);
+      my $sum = digest(map { $_->[0] } map { @{$_->{files}} } @messages);
+      my $batch = 0;
+      my ($manifest, %aside);
+      ++$batch until sysopen $manifest, "$set/manifest.$batch.new", O_WRONLY | O_CREAT | O_EXCL, 0600 or !$!{EEXIST};
+      die "$set cannot be written: $!\n" if !$manifest;
+      while (-e "$set/manifest.$batch") {
+        rename "$set/manifest.$batch.new", "$set/manifest." . ($batch + 1) . ".new" or die "$set cannot be written: $!\n";
+        ++$batch;
+      }
+      my $text = "mailtui-undo 1\nundo $o{undo}\nat " . time . "\nuntil " . (time + $o{keep}) . "\nby $o{by}\nreason $o{reason}\n";
+      for my $message (@messages) {
+        my $dir = $message->{dir};
+        my $aside = $aside{$dir->{top}} ||= "$set/$batch." . keys %aside;
+        $text .= "item $message->{letter} $message->{id} $dir->{queue} " . substr($aside, length($set) + 1) . " $dir->{top}\n";
+        for (@{$message->{files}}) {
+          my ($path, @s) = @$_;
+          my $digest = $sum->{$path} || "-";
+          $text .= sprintf "file %s %d %d %d %o %d %d %s\n", $digest, $s[1], $s[4], $s[5], $s[2] & 07777, $s[9], $s[7], $path;
+        }
+      }
+      own_directory($_, 1) for values %aside;
+      print $manifest $text or die "$set cannot be written: $!\n";
+      $manifest->flush && $manifest->sync && close $manifest or die "$set cannot be written: $!\n";
+      rename "$set/manifest.$batch.new", "$set/manifest.$batch" or die "$set cannot be written: $!\n";
+      sync_path($set);
+
+      my @moved;
+      for my $message (@messages) {
+        my $control = $message->{files}[0][0];
+        if (rename $control, "$aside{$message->{dir}{top}}/" . substr $control, rindex($control, "/") + 1) { push @moved, $message }
+        else { did($message->{number}, "failed", "it could not be moved: $!") }
+      }
+      sync_path($_) for values %aside, keys %{{map { $_->{dir}{qf} => 1 } @moved}};
+      for my $message (@moved) {
+        my ($control, @others) = map { $_->[0] } @{$message->{files}};
+        for (@others) {
+          next if rename $_, "$aside{$message->{dir}{top}}/" . substr $_, rindex($_, "/") + 1;
+          $message->{word} = "its " . substr($_, rindex($_, "/") + 1, 2) . " stayed behind: $!";
+        }
+      }
+      sync_path($_) for values %aside, keys %{{map { ($_->{dir}{df} => 1, $_->{dir}{xf} => 1) } @moved}};
+      did($_->{number}, "moved", $_->{word}) for @moved;
+    }
+
+    sub delete_messages {
+      my @targets;
+      while (defined(my $line = <STDIN>)) {
+        chomp $line;
+        defined(my $print = <STDIN>) or last;
+        chomp $print;
+        push @targets, [scalar @targets, split(/ /, $line, 4), $print];
+      }
+      my %used;
+      my $most = $files eq "unlimited" || $files >= 700 ? 500 : 100;  # each is open while it is locked
+      while (my @chunk = splice @targets, 0, $most) {
+        my %by_place;
+        for (@chunk) {
+          my $message = take(@$_);
+          next if ref $message ne "HASH";
+          my $place = eval { place_of($message->{dir}) };
+          if (!defined $place) { chomp(my $why = $@); did($message->{number}, "denied", $why); next }
+          push @{$by_place{$place}}, $message;
+        }
+        for my $place (sort keys %by_place) {
+          my @messages = @{$by_place{$place}};
+          eval {
+            my ($base) = $place =~ m{^(.*)/}s;
+            my $free = free_below($base eq "" ? "/" : $base);
+            $used{$place} = size_below($place) if !defined $used{$place};
+            $used{$place} += $_->[8] for map { @{$_->{files}} } @messages;
+            die "the vault would hold more than a tenth of the free space of $base; make room: mailtui undo purge --expired\n"
+              if defined $free && $used{$place} > $free * 1024 / 10;
+            set_aside($place, @messages);
+            1;
+          } or do { chomp(my $why = $@); did($_->{number}, "denied", $why) for @messages };
+        }
+      }
+    }
+
+    # --- what the vault holds ------------------------------------------------------------------------------------
+
+    sub places {
+      my %found;
+      for my $dir (@dirs) {
+        my ($parent) = $dir->{top} =~ m{^(.*)/[^/]+$}s;
+        $found{$_} = 1 for grep { eval { own_directory($_) } } "$parent/$name", "$dir->{top}/$name";
+      }
+      return sort keys %found;
+    }
+
+    sub sets {
+      my @found;
+      for my $place (places()) {
+        opendir my $handle, $place or next;
+        push @found, map { "$place/$_" } grep { /^u-[0-9A-Za-z-]{8,40}$/ } sort readdir $handle;
+      }
+      return @found;
+    }
+
+    sub manifests {
+      my ($set) = @_;
+      opendir my $handle, $set or return;
+      return map { read_manifest("$set/$_") } sort { $a cmp $b } grep { /^manifest\.[0-9]+$/ } readdir $handle;
+    }
+
+    sub read_manifest {
+      my ($path) = @_;
+      my ($set) = $path =~ m{^(.*)/}s;
+      open my $handle, "<", $path or return;
+      binmode $handle;
+      my %manifest = (path => $path, items => []);
+      chomp(my $first = <$handle> || "");
+      return if $first ne "mailtui-undo 1";
+      while (<$handle>) {
+        chomp;
+        if (/^item ([qhQ]) ([0-9A-Za-z]{12,20}) (\S+) ([0-9]+\.[0-9]+) (\/.*)$/) {
+          push @{$manifest{items}}, { letter => $1, id => $2, queue => $3, aside => "$set/$4", top => $5, files => [] };
+        } elsif (/^file (\S+) ([0-9]+) [0-9]+ [0-9]+ [0-7]+ [0-9]+ [0-9]+ (\/.*)$/ && @{$manifest{items}}) {
+          my ($digest, $inode, $file) = ($1, $2, $3);
+          my $aside = "$manifest{items}[-1]{aside}/" . substr $file, rindex($file, "/") + 1;
+          push @{$manifest{items}[-1]{files}}, { digest => $digest, inode => $inode, path => $file, aside => $aside };
+        } elsif (/^(undo|at|until|by|reason) (.*)$/) {
+          $manifest{$1} = $2;
+        }
+      }
+      return \%manifest;
+    }
+
+    sub state_of {
+      my ($item) = @_;
+      my ($control, $data) = @{$item->{files}};
+      my $aside = -e $data->{aside};
+      return $aside ? "half" : "queued" if !-e $control->{aside};
+      return $aside ? "kept" : -e $data->{path} ? "half" : "broken";
+    }
+
+    sub describe {
+      for my $set (sets()) {
+        for my $manifest (manifests($set)) {
+          my $text = "by $manifest->{by}\nreason $manifest->{reason}\n";
+          for my $item (@{$manifest->{items}}) {
+            my $control = $item->{files}[0];
+            my ($created, $sender) = ("-", undef);
+            if (open my $handle, "<", -e $control->{aside} ? $control->{aside} : $control->{path}) {
+              binmode $handle;
+              while (<$handle>) {
+                $created = $1 if /^T([0-9]+)/;
+                if (/^S([^\n]*)/) { $sender = $1; last }
+              }
+            }
+            my $state = state_of($item);
+            $text .= "item $state $item->{letter} $item->{id} $item->{queue} $created $item->{top}\n";
+            $text .= "from $sender\n" if defined $sender;
+          }
+          emit("set $manifest->{undo} $manifest->{at} $manifest->{until}", $text);
+        }
+      }
+    }
+
+    # --- undo ----------------------------------------------------------------------------------------------------
+
+    sub back { my ($item, $code, $word) = @_; emit("back $code", "$item->{id} $item->{top}\n" . (defined $word ? $word : "")) }
+
+    # One undo or purge of a set at a time; none waits.
+    sub with_set {
+      my ($set, $work) = @_;
+      sysopen my $lock, "$set/lock", O_RDWR | O_CREAT, 0600 or return 0;
+      return 0 if !flock $lock, LOCK_EX | LOCK_NB;
+      $work->();
+      return 1;
+    }
+
+    sub bring_back {
+      my ($set) = @_;
+      for my $manifest (manifests($set)) {
+        my %touched;
+        my @ready;
+        for my $item (@{$manifest->{items}}) {
+          my ($control, @others) = @{$item->{files}};
+          my $dir = $dirs{"$item->{queue} $item->{top}"};
+          if (!$dir) { back($item, "denied", "its directory is no queue directory of this host any more"); next }
+          if (!-e $control->{aside} && !-e $others[0]{aside}) { back($item, "restored", "it was back already, or never left"); next }
+          my ($qf) = $control->{path} =~ m{^(.*)/}s;
+          if (grep { -e "$qf/${_}f$item->{id}" && -e $control->{aside} } "q", "h", "Q") {
+            back($item, "changed", "another message has its id now");
+            next;
+          }
+          if (!-e $others[0]{aside} && !-e $others[0]{path}) { back($item, "failed", "its data file is nowhere; its control file stays aside"); next }
+          my $word;
+          for (grep { -e $_->{aside} } @others) {
+            $word = -e $_->{path} ? "$_->{path} is there already" : rename($_->{aside}, $_->{path}) ? next : "$!";
+            last;
+          }
+          if (defined $word) { back($item, "failed", $word); next }
+          $touched{$_} = 1 for map { m{^(.*)/}s } map { $_->{path} } @others;
+          push @ready, $item;
+        }
+        sync_path($_) for keys %touched;
+        %touched = ();
+        for my $item (@ready) {
+          my ($control) = @{$item->{files}};
+          my ($folder) = $control->{path} =~ m{^(.*)/}s;
+          $touched{$folder} = 1;
+          my $done = !-e $control->{aside} || ($o{held} && $item->{letter} eq "q" ? hold_back($item, $control) : rename $control->{aside}, $control->{path});
+          back($item, $done ? "restored" : "failed", $done ? undef : "$!");
+        }
+        sync_path($_) for keys %touched;
+        clear($set, $manifest);
+      }
+      empty($set);
+    }
+
+    # Gives a message back as held: its control file is written anew with a reason, as sendmail would have it.
+    sub hold_back {
+      my ($item, $control) = @_;
+      open my $handle, "<", $control->{aside} or return 0;
+      binmode $handle;
+      my $content = do { local $/; <$handle> };
+      my @stat = stat $handle;
+      my $reason = $o{reason} || "restored as held";
+      $content =~ s/\n/\nq$reason\n/;
+      my $new = "$item->{aside}/hf$item->{id}";
+      unlink $new;
+      sysopen my $out, $new, O_WRONLY | O_CREAT | O_EXCL, 0600 or return 0;
+      binmode $out;
+      print $out $content and chown $stat[4], $stat[5], $new and chmod $stat[2] & 07777, $new and $out->flush and $out->sync and close $out or return 0;
+      my ($folder) = $control->{path} =~ m{^(.*)/}s;
+      rename $new, "$folder/hf$item->{id}" or return 0;
+      return unlink $control->{aside};
+    }
+
+    # Forgets a manifest of which nothing is aside any more.
+    sub clear {
+      my ($set, $manifest) = @_;
+      return if grep { -e $_->{aside} } map { @{$_->{files}} } @{$manifest->{items}};
+      unlink $manifest->{path};
+      rmdir $_ for keys %{{map { $_->{aside} => 1 } @{$manifest->{items}}}};
+    }
+
+    sub empty {
+      my ($set) = @_;
+      return if manifests($set);
+      opendir my $handle, $set or return;
+      my @names = grep { /^(?:lock|manifest\.[0-9]+\.new|[0-9]+\.[0-9]+)$/ } readdir $handle;
+      -d "$set/$_" ? rmdir "$set/$_" : unlink "$set/$_" for @names;
+      rmdir $set;
+    }
+
+    # --- purge ---------------------------------------------------------------------------------------------------
+
+    sub purge {
+      my ($set) = @_;
+      for my $manifest (manifests($set)) {
+        for my $item (@{$manifest->{items}}) { unlink map { $_->{aside} } reverse @{$item->{files}} }
+        clear($set, $manifest);
+      }
+      empty($set);
+      emit("purged " . substr $set, rindex($set, "/") + 1) if !-e $set;
+    }
+
+    # --- go ------------------------------------------------------------------------------------------------------
+
+    %o = (keep => 604800, by => "", reason => "", undo => "", held => "", expired => "");
+    while (defined(my $line = <STDIN>)) {
+      chomp $line;
+      last if $line eq ".";
+      if ($line =~ /^O (\w+) (.*)$/) { $o{$1} = plain($2) }
+      elsif ($line =~ /^D (\S+) (\S+) (\/.*)$/) { push @configured, [$1, $2, $3] }
+    }
+    $o{keep} = 604800 if $o{keep} !~ /^[0-9]{1,9}$/;
+    for (@configured) {
+      my ($queue, $group, $path) = @$_;
+      for my $top (expand($path)) {
+        next if $dirs{"$queue $top"} || grep { $_->{top} eq $top } @dirs;
+        my %dir = (top => $top, queue => $queue);
+        ($dir{qf}, $dir{df}, $dir{xf}) = map { -d "$top/$_" ? "$top/$_" : $top } "qf", "df", "xf";
+        push @dirs, $dirs{"$queue $top"} = \%dir;
+      }
+    }
+    umask 077;
+    if ($verb eq "vault") { describe(); exit 0 }
+    if ($verb eq "delete") {
+      refuse("it has no undo id") if $o{undo} !~ /^u-[0-9A-Za-z-]{8,40}$/;
+      delete_messages();
+      exit 0;
+    }
+    my %wanted = map { chomp; $_ => 1 } <STDIN>;
+    for my $set (sets()) {
+      my $id = substr $set, rindex($set, "/") + 1;
+      my ($first) = manifests($set);
+      next if !$wanted{$id} && !($verb eq "purge" && $o{expired} && $first && $first->{until} < time);
+      with_set($set, sub { $verb eq "undo" ? bring_back($set) : purge($set) }) or emit("busy $id", "somebody else is at it");
+    }
+  ' "$@"
+}

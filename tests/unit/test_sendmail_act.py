@@ -1,0 +1,438 @@
+"""Acting on real queue files in temporary directories: the vault under real locks, sendmail's verbs by a stand-in."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from mailtui.errors import Refused
+from mailtui.model import Acted, Code, Identity, ItemOutcome, Order, Outcome, QueueRow, Target, UndoSet
+from mailtui.mta.sendmail import act, listing
+from mailtui.procedure import REGISTRY, Procedure, Reply, Request, play
+from mailtui.transport.drive import drive
+from mailtui.transport.gate import Gate
+from mailtui.transport.local import LocalTransport
+
+T = TypeVar("T")
+PERL = shutil.which("perl")
+needs_perl = pytest.mark.skipif(PERL is None, reason="perl is not installed: the vault is NOT tested")
+
+STAND_IN = """#!/bin/sh
+# does as sendmail does with -Q, -qQ -Q and -qI; records how it was called
+printf '%s\\n' "$*" >>"$0.calls"
+verb=run client=mqueue
+for word; do
+  case $word in -Ac) client=mqueue-client ;; -qQ) verb=release ;; -Q) ;; -Q?*) verb=hold ;; -qI*) ids="$ids ${word#-qI}" ;; esac
+done
+for id in $ids; do
+  for top in SPOOL/$client SPOOL/$client/q1 SPOOL/$client/q2/qf; do
+    case $verb in
+    hold) [ ! -f "$top/qf$id" ] || [ -e "$0.locked" ] || mv "$top/qf$id" "$top/hf$id" ;;
+    release) [ ! -f "$top/hf$id" ] || mv "$top/hf$id" "$top/qf$id" ;;
+    run) echo "$verb $id" >>"$0.ran" ;;
+    esac
+  done
+done
+"""
+
+ORDER = Order(reason="a test", by="alice@here", undo_id="u-20261124T200000-abcdef")
+
+
+class Host:
+    """A spool with its sendmail, driven by the real scripts."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        for name in ("mqueue/q1", "mqueue/q2/qf", "mqueue/q2/df", "mqueue/q2/xf", "mqueue-client"):
+            (top / name).mkdir(parents=True)
+        self.sendmail = top / "sendmail"
+        self.sendmail.write_text(STAND_IN.replace("SPOOL", str(top)))
+        self.sendmail.chmod(0o755)
+        facts = {
+            "act": "self", "uid": "0", "cf": "/x", "submit_cf": "/y", "sendmail": str(self.sendmail),
+            "queue_directory": f"{top}/mqueue/q*", "client_queue": f"{top}/mqueue-client", "queuereturn": "432000",
+        }  # fmt: skip
+        self.identity = Identity("sendmail", "8.17.1.9", ("sendmail",), 0.0, "root", tuple(facts.items()))
+        self.gate = Gate(REGISTRY, read_only=False)
+
+    def put(
+        self, queue_id: str, directory: str = "mqueue/q1", *, letter: str = "q", sender: str = "a@b", xf: bool = False
+    ) -> None:
+        split = directory.endswith("q2")
+        top = self.top / directory
+        qf, df = (top / "qf", top / "df") if split else (top, top)
+        text = f"V8\nT{1795375413 + len(queue_id)}\nK0\nN0\nFbs\nS<{sender}>\nRPFD:<c@d.test>\nH??Subject: x\n.\n"
+        (qf / f"{letter}f{queue_id}").write_text(text)
+        (df / f"df{queue_id}").write_text(f"body of {queue_id}\n")
+        if xf:
+            ((top / "xf" if split else top) / f"xf{queue_id}").write_text("transcript\n")
+        for path in self.files(queue_id):
+            path.chmod(0o640)
+            os.utime(path, (1795375413.5, 1795375414.25))
+
+    def files(self, queue_id: str) -> list[Path]:
+        return sorted(each for each in self.top.rglob(f"*{queue_id}") if each.is_file())
+
+    def states(self, queue_id: str) -> dict[str, tuple[object, ...]]:
+        """What must not change: name, bytes, owner, mode, time to the nanosecond, inode."""
+        found: dict[str, tuple[object, ...]] = {}
+        for path in self.files(queue_id):
+            stat = path.stat()
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[str(path)] = (digest, stat.st_uid, stat.st_gid, stat.st_mode, stat.st_mtime_ns, stat.st_ino)
+        return found
+
+    async def rows(self) -> dict[str, QueueRow]:
+        reading = await self.drive(listing.list_queue("mx1", self.identity, None, time.time))
+        return {row.key: row for row in reading.listing.rows}
+
+    async def targets(self, *ids: str) -> list[Target]:
+        rows = await self.rows()
+        return [act.target(row) for row in rows.values() if row.id in ids]
+
+    async def drive(self, procedure: Procedure[T]) -> T:
+        transport = LocalTransport(gate=self.gate)
+        try:
+            return await drive(transport, procedure)
+        finally:
+            await transport.close()
+
+    async def act(self, verb: str, targets: Sequence[Target], order: Order = ORDER) -> dict[str, ItemOutcome]:
+        acted: Acted = await self.drive(act.act(self.identity, verb, targets, order))
+        return {each.id: each for each in acted.outcomes}
+
+    async def sets(self) -> tuple[UndoSet, ...]:
+        found: tuple[UndoSet, ...] = (await self.drive(act.undo_sets("mx1", self.identity))).value
+        return found
+
+    async def undo(self, kept: UndoSet, order: Order = ORDER) -> dict[str, ItemOutcome]:
+        acted: Acted = await self.drive(act.undo("mx1", self.identity, kept, order))
+        return {each.id: each for each in acted.outcomes}
+
+    @property
+    def vault(self) -> Path:
+        return self.top / "mqueue" / ".mailtui-undo"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    yield Host(tmp_path / "spool")
+
+
+A, B, C = "6AMJeAMF002262", "6AMJeAMG002263", "6AMJeAMH002264"
+
+
+def codes(found: dict[str, ItemOutcome]) -> dict[str, tuple[str, str]]:
+    return {queue_id: (each.outcome.value, each.code.value) for queue_id, each in found.items()}
+
+
+# --- delete and undo ------------------------------------------------------------------------------------------------
+
+
+@needs_perl
+async def test_delete_and_undo_leave_every_byte_owner_time_and_inode(host: Host) -> None:
+    host.put(A, xf=True)
+    host.put(B, "mqueue/q2", xf=True)
+    host.put(C, "mqueue-client", letter="h")
+    before = {each: host.states(each) for each in (A, B, C)}
+    assert codes(await host.act("delete", await host.targets(A, B, C))) == dict.fromkeys((A, B, C), ("done", "moved"))
+    assert await host.rows() == {}
+    sets = await host.sets()
+    assert {each.undo_id for each in sets} == {ORDER.undo_id}
+    assert [(each.count, each.state, each.by, each.reason) for each in sets] == [(3, "kept", "alice@here", "a test")]
+    assert sets[0].until - sets[0].at == ORDER.keep
+    assert {each.sender for each in sets[0].messages} == {b"a@b"}
+    assert codes(await host.undo(sets[0])) == dict.fromkeys((A, B, C), ("done", "restored"))
+    assert {each: host.states(each) for each in (A, B, C)} == before
+    assert await host.sets() == ()
+    assert list(host.vault.iterdir()) == [], "nothing of ours stays"
+
+
+@needs_perl
+async def test_the_vault_is_nobody_elses_and_no_queue(host: Host) -> None:
+    host.put(A)
+    await host.act("delete", await host.targets(A))
+    assert host.vault.stat().st_mode & 0o777 == 0o700
+    manifest = next(host.vault.rglob("manifest.*")).read_text()
+    assert manifest.startswith("mailtui-undo 1\n")
+    assert manifest.count(hashlib.sha256(f"body of {A}\n".encode()).hexdigest()) == 1
+    assert all(each.stat().st_mode & 0o077 == 0 for each in host.vault.rglob("*") if each.is_dir())
+
+
+@needs_perl
+@pytest.mark.parametrize("kind", ["flock", "fcntl"])
+async def test_a_message_in_delivery_is_left_alone_whichever_lock_is_held(host: Host, kind: str) -> None:
+    host.put(A)
+    host.put(B)
+    targets = await host.targets(A, B)
+    with (host.top / "mqueue/q1" / f"qf{A}").open("r+b") as held:
+        (fcntl.flock if kind == "flock" else fcntl.lockf)(held, fcntl.LOCK_EX)
+        found = await host.act("delete", targets)
+    assert codes(found) == {A: ("skipped", "in-delivery"), B: ("done", "moved")}
+    assert len(host.files(A)) == 2
+    assert (host.top / "mqueue/q1" / f"qf{A}").exists()
+
+
+@needs_perl
+async def test_a_reused_id_is_another_message(host: Host) -> None:
+    host.put(A)
+    targets = await host.targets(A)
+    host.put(A, sender="other@b")
+    before = host.states(A)
+    for verb in ("delete", "hold", "retry", "bounce"):
+        assert codes(await host.act(verb, targets)) == {A: ("skipped", "changed")}
+    for path in host.files(A):
+        path.unlink()
+    for verb in ("delete", "hold", "retry", "bounce"):
+        assert codes(await host.act(verb, targets)) == {A: ("skipped", "gone")}
+    assert before and not host.sendmail.with_name("sendmail.calls").exists()
+
+
+@needs_perl
+async def test_two_queues_with_the_same_id(host: Host) -> None:
+    host.put(A, "mqueue/q1")
+    host.put(A, "mqueue-client")
+    client = [each for each in await host.targets(A) if each.queue == "mqueue-client"]
+    assert codes(await host.act("delete", client)) == {A: ("done", "moved")}
+    assert [each.queue for each in (await host.targets(A))] == ["mqueue"]
+    (kept,) = await host.sets()
+    await host.undo(kept)
+    assert {each.directory for each in await host.targets(A)} == {
+        bytes(host.top / "mqueue/q1"),
+        bytes(host.top / "mqueue-client"),
+    }
+    await host.act("hold", client)
+    assert host.sendmail.with_name("sendmail.calls").read_text() == f"-Ac -Qa test -qI{A}\n"
+
+
+@needs_perl
+async def test_a_message_without_data_is_not_set_aside(host: Host) -> None:
+    host.put(A)
+    targets = await host.targets(A)
+    (host.top / "mqueue/q1" / f"df{A}").unlink()
+    assert codes(await host.act("delete", targets)) == {A: ("skipped", "changed")}
+
+
+@needs_perl
+async def test_undo_never_takes_another_messages_place(host: Host) -> None:
+    host.put(A)
+    await host.act("delete", await host.targets(A))
+    host.put(A, sender="new@b")
+    (kept,) = await host.sets()
+    assert codes(await host.undo(kept)) == {A: ("skipped", "changed")}
+    (kept,) = await host.sets()
+    assert kept.state == "kept"
+    assert b"new@b" in (host.top / "mqueue/q1" / f"qf{A}").read_bytes()
+
+
+@needs_perl
+async def test_a_control_file_without_its_data_is_never_put_back(host: Host) -> None:
+    host.put(A)
+    await host.act("delete", await host.targets(A))
+    next(host.vault.rglob(f"df{A}")).unlink()
+    (kept,) = await host.sets()
+    assert kept.state == "broken"
+    assert codes(await host.undo(kept)) == {A: ("failed", "denied")}
+    assert [path.parent.name for path in host.files(A)] == ["0.1"], "it stays aside: sent, it would be empty"
+
+
+@needs_perl
+async def test_restored_as_held(host: Host) -> None:
+    host.put(A)
+    await host.act("delete", await host.targets(A))
+    (kept,) = await host.sets()
+    assert codes(await host.undo(kept, Order(held=True, reason="look first"))) == {A: ("done", "restored")}
+    (row,) = (await host.rows()).values()
+    assert (row.state, row.reason) == ("held", b"look first")
+    assert [path.name for path in host.files(A)] == [f"df{A}", f"hf{A}"]
+
+
+@needs_perl
+async def test_purge_destroys_only_what_it_is_told_to(host: Host) -> None:
+    host.put(A)
+    host.put(B)
+    other = Order(undo_id="u-20261124T200001-abcdef")
+    await host.act("delete", await host.targets(A))
+    await host.act("delete", await host.targets(B), other)
+    assert await host.drive(act.purge(host.identity, [ORDER.undo_id, "../../x"])) == (ORDER.undo_id,)
+    assert [each.undo_id for each in await host.sets()] == [other.undo_id]
+    assert host.files(A) == []
+    assert len(host.files(B)) == 2
+
+
+@needs_perl
+async def test_nothing_is_moved_where_a_pattern_would_take_the_vault_for_a_queue(host: Host) -> None:
+    host.put(A)
+    targets = await host.targets(A)
+    facts = dict(host.identity.facts) | {"queue_directory": f"{host.top}/mqueue/*"}
+    host.identity = Identity("sendmail", "8", (), 0.0, "root", tuple(facts.items()))
+    assert codes(await host.act("delete", targets)) == {A: ("done", "moved")}
+    assert not host.vault.exists()
+    assert (host.top / "mqueue/q1/.mailtui-undo").exists(), "in the queue directory no pattern looks for queues"
+
+
+@needs_perl
+async def test_a_vault_that_is_not_ours_is_not_used(host: Host) -> None:
+    host.put(A)
+    targets = await host.targets(A)
+    host.vault.mkdir(mode=0o755)
+    found = await host.act("delete", targets)
+    assert codes(found) == {A: ("failed", "denied")}
+    assert "no directory of ours" in found[A].detail
+    assert len(host.files(A)) == 2
+
+
+STEPPER = """
+package Stepper;
+our ($steps, $limit) = (0, $ENV{MAILTUI_KILL_AT});
+sub step { kill 9, $$ if ++$steps == $limit }
+BEGIN {
+  *CORE::GLOBAL::rename = sub { my $done = CORE::rename($_[0], $_[1]); step(); return $done };
+  *CORE::GLOBAL::mkdir = sub { my $done = CORE::mkdir($_[0], $_[1]); step(); return $done };
+  *CORE::GLOBAL::unlink = sub { my $done = CORE::unlink(@_); step(); return $done };
+}
+require IO::Handle;
+{ no warnings; my $sync = \\&IO::Handle::sync; *IO::Handle::sync = sub { my $done = $sync->(@_); step(); return $done } }
+1;
+"""
+
+
+@needs_perl
+@pytest.mark.parametrize("verb", ["delete", "undo"])
+async def test_killed_after_each_step_nothing_is_lost(host: Host, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (host.top / "lib").mkdir()
+    (host.top / "lib/Stepper.pm").write_text(STEPPER)
+    text = act.ACT.text.replace(b"perl -MFcntl=:DEFAULT", f"perl -I{host.top}/lib -MStepper -MFcntl=:DEFAULT".encode())
+    for limit in range(1, 60):
+        monkeypatch.setenv("MAILTUI_KILL_AT", "0")
+        host.put(A, xf=True)
+        host.put(B, "mqueue/q2")
+        before = {each: host.states(each) for each in (A, B)}
+        order = Order(undo_id=f"u-20261124T2000{limit:02}-abcdef")
+        targets = await host.targets(A, B)
+        with monkeypatch.context() as patch:
+            killing = type(act.ACT)("sendmail/killed", text, changes=True)
+            patch.setitem(REGISTRY._scripts, killing.name, killing)
+            if verb == "undo":
+                await host.act("delete", targets, order)
+                (kept,) = await host.sets()
+            patch.setattr(act, "ACT", killing)
+            patch.setenv("MAILTUI_KILL_AT", str(limit))
+            found = await (host.act("delete", targets, order) if verb == "delete" else host.undo(kept, order))
+        finished = all(each.outcome is Outcome.DONE for each in found.values())
+        assert finished or any(each.outcome is not Outcome.DONE for each in found.values())
+        for queue_id in (A, B):
+            names = [path for path in host.files(queue_id) if path.name[0] in "qd"]
+            assert len(names) == 2, (limit, names)
+            control, data = (next(each for each in names if each.name[0] == letter) for letter in "qd")
+            if ".mailtui-undo" not in str(control):
+                assert ".mailtui-undo" not in str(data), (
+                    f"step {limit}: a control file without its data would be sent empty"
+                )
+        for kept in await host.sets():
+            assert kept.state in ("kept", "interrupted", "restored")
+            await host.undo(kept)
+        assert {each: host.states(each) for each in (A, B)} == before, f"step {limit}: the repair brings all back"
+        if finished:
+            return
+    raise AssertionError("it never came to an end")
+
+
+# --- by sendmail ----------------------------------------------------------------------------------------------------
+
+
+async def test_hold_and_release_say_what_the_host_shows(host: Host) -> None:
+    host.put(A)
+    host.put(B, "mqueue/q2")
+    targets = await host.targets(A, B)
+    assert codes(await host.act("hold", targets)) == dict.fromkeys((A, B), ("done", "held"))
+    assert {row.state.value for row in (await host.rows()).values()} == {"held"}
+    assert codes(await host.act("hold", targets)) == dict.fromkeys((A, B), ("done", "held")), "so already"
+    assert codes(await host.act("retry", targets)) == dict.fromkeys((A, B), ("skipped", "changed"))
+    assert codes(await host.act("release", targets)) == dict.fromkeys((A, B), ("done", "released"))
+    calls = host.sendmail.with_name("sendmail.calls").read_text().splitlines()
+    assert [call.split(" -qI")[0] for call in calls] == ["-Qa test", "-qQ -Q"]
+
+
+async def test_a_locked_message_is_not_called_held(host: Host) -> None:
+    host.put(A)
+    host.sendmail.with_name("sendmail.locked").touch()
+    assert codes(await host.act("hold", await host.targets(A))) == {A: ("skipped", "in-delivery")}
+
+
+async def test_an_id_that_is_part_of_another_is_refused(host: Host) -> None:
+    host.put(A)
+    host.put(A + "77")
+    host.put(B)
+    assert codes(await host.act("hold", await host.targets(A, B))) == {A: ("skipped", "changed"), B: ("done", "held")}
+    assert not [call for call in host.sendmail.with_name("sendmail.calls").read_text().split() if call == f"-qI{A}"]
+
+
+async def test_an_id_in_two_directories_of_a_queue_is_refused(host: Host) -> None:
+    host.put(A, "mqueue/q1")
+    host.put(A, "mqueue/q2")
+    targets = await host.targets(A)
+    acted = await host.drive(act.act(host.identity, "hold", targets, ORDER))
+    assert [each.code for each in acted.outcomes] == [Code.CHANGED, Code.CHANGED]
+
+
+async def test_many_ids_share_one_call(host: Host) -> None:
+    ids = [f"6AMJeA{number:08}" for number in range(250)]
+    for each in ids:
+        host.put(each)
+    found = await host.act("hold", await host.targets(*ids))
+    assert set(codes(found).values()) == {("done", "held")}
+    calls = host.sendmail.with_name("sendmail.calls").read_text().splitlines()
+    assert sorted(word for call in calls for word in call.split() if word.startswith("-qI")) == [
+        f"-qI{each}" for each in ids
+    ]
+    assert len(calls) == 3
+    named = act.commands(host.identity, "hold", await host.targets(*ids), ORDER)
+    assert len(named) == 3
+
+
+@pytest.mark.parametrize("queue_id", ["ALL", "-d", "a;id", "$(x)", "../x", "x" * 300, "A\n-d\nALL", "6AMJeAMF00226*"])
+async def test_what_is_no_id_never_goes_to_a_host(host: Host, queue_id: str) -> None:
+    def answer(request: Request) -> Reply:
+        assert queue_id.encode() not in request.data
+        return Reply((), 0)
+
+    bad = Target("k", queue_id, "mqueue", b"/q", "queued", b"T1 S<a>")
+    acted = play(act.act(host.identity, "delete", [bad], ORDER), answer)
+    assert [(each.outcome, each.code) for each in acted.outcomes] == [(Outcome.FAILED, Code.DENIED)]
+
+
+async def test_the_host_holds_ids_and_directories_against_its_own(host: Host) -> None:
+    host.put(A)
+    (good,) = await host.targets(A)
+    elsewhere = Target("k", A, "mqueue", b"/etc", "queued", good.fingerprint)
+    for verb in ("hold", "retry", *(("delete",) if PERL else ())):
+        assert codes(await host.act(verb, [elsewhere])) == {A: ("failed", "denied")}
+
+
+async def test_nothing_is_sent_without_a_way_or_through_a_closed_gate(host: Host) -> None:
+    host.put(A)
+    targets = await host.targets(A)
+    host.gate = Gate(REGISTRY, read_only=True)
+    with pytest.raises(Refused, match="read-only"):
+        await host.act("hold", targets)
+    assert (await host.sets()) == (), "looking into the vault changes nothing"
+    host.identity = Identity("sendmail", "8", (), 0.0, "oncall", ())
+    with pytest.raises(Refused, match="may not act") as refused:
+        await host.act("hold", targets)
+    assert "mailtui sudoers" in refused.value.cure
+
+
+async def test_a_cut_reply_is_unknown(host: Host) -> None:
+    host.put(A)
+    (seen,) = await host.targets(A)
+    acted = play(act.act(host.identity, "delete", [seen], ORDER), lambda request: Reply((), None))
+    assert [(each.outcome, each.code) for each in acted.outcomes] == [(Outcome.UNKNOWN, Code.TIMEOUT)]
