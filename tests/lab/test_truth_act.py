@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 
 from mailtui.config import Host, load
 from mailtui.errors import HostError
-from mailtui.model import Code, ItemOutcome, Order, Outcome, QueueRow, Target, UndoSet
+from mailtui.model import Acted, Code, ItemOutcome, Order, Outcome, QueueRow, Target, UndoSet
 from mailtui.session import Link
 from tests.bench import labqueue
 from tests.lab.harness import Lab
@@ -65,6 +66,10 @@ async def acted(link: Link, verb: str, ids: list[str], order: Order = ORDER) -> 
     targets: list[Target] = [link.target(rows[each]) for each in ids if each in rows]
     found = await link.act(verb, targets, order)
     return {each.id: each for each in found.outcomes}
+
+
+async def restored(link: Link, kept: UndoSet) -> Acted:
+    return await link.undo(kept, ORDER)
 
 
 def codes(found: dict[str, ItemOutcome]) -> set[tuple[str, str]]:
@@ -158,7 +163,7 @@ def test_a_message_in_delivery_is_never_taken(lab: Lab) -> None:
     assert rows
     for verb in ("delete", "hold"):
         order = Order(reason="x", by="a", undo_id="u-20261124T200001-aaaaaa")
-        found = done(lab, lambda link, verb=verb, order=order: acted(link, verb, [queue_id], order))  # type: ignore[misc]
+        found = done(lab, partial(acted, verb=verb, ids=[queue_id], order=order))
         assert codes(found) == {("skipped", "in-delivery")}, verb
     lab.wait(lambda: not done(lab, lambda link: rows_of(link, queue_id)), 60, "delivered")
     assert len(sink(lab, sender)) == 1
@@ -186,7 +191,7 @@ def test_two_operators_on_the_same_messages(lab: Lab) -> None:
     sets = done(lab, lambda link: link.undo_sets())
     assert sum(each.count for each in sets) == 40
     for kept in sets:
-        done(lab, lambda link, kept=kept: link.undo(kept, ORDER))  # type: ignore[misc]
+        done(lab, partial(restored, kept=kept))
     assert len(done(lab, lambda link: rows_of(link, *ids))) == 40
 
 
@@ -285,7 +290,7 @@ def test_a_link_cut_at_twenty_points_of_a_delete_loses_nothing(lab: Lab) -> None
             assert {place[-2:] for place in places} == {"qf", "df"}, (point, queue_id, places)
             assert "queue qf" not in places or "queue df" in places, f"{point}: {queue_id} would be sent empty"
         for kept in done(lab, lambda link: link.undo_sets()):
-            done(lab, lambda link, kept=kept: link.undo(kept, ORDER))  # type: ignore[misc]
+            done(lab, partial(restored, kept=kept))
         assert states(lab, ["*"]) == before, f"{point}: the next start brings all back"
     assert cut_short >= 10, "the cuts came too early or too late to tell anything"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def inject(lab: Lab, count: int, name: str, domain: str = "full.test") -> dict[s
         for host in ("sm1", "sm2")
     }
     for host, ids in found.items():
-        lab.wait(lambda host=host, ids=ids: tried(lab, host, ids), 60, f"tried on {host}")  # type: ignore[misc]
+        lab.wait(partial(tried, lab, host, ids), 60, f"tried on {host}")
     return found
 
 

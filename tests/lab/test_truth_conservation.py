@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -19,7 +19,7 @@ from mailtui.errors import HostError
 from mailtui.model import Order, QueueRow
 from mailtui.session import Link
 from tests.lab.harness import Lab
-from tests.lab.test_truth_act import HOST, armed, done, rows_of, sink
+from tests.lab.test_truth_act import HOST, armed, done, restored, rows_of, sink
 
 DOMAINS = ("grey60.test", "full.test", "accept.test", "tempdata.test")
 
@@ -107,7 +107,7 @@ def conserve(lab: Lab, messages: int, seconds: float, every: float) -> None:
 
     # all back, all let go, every destination open: each is delivered, and once
     for kept in done(lab, lambda link: link.undo_sets()):
-        done(lab, lambda link, kept=kept: link.undo(kept, Order(by="end")))  # type: ignore[misc]
+        done(lab, partial(restored, kept=kept))
     assert done(lab, lambda link: link.undo_sets()) == ()
     lab.exec("sink", "touch /run/sink-accept-all")
     try:
@@ -146,9 +146,6 @@ def accounted(lab: Lab, ids: dict[str, str]) -> dict[str, str]:
     for queue_id in re.findall(r" (\w{14}): \w{14}: (?:DSN|postmaster notify): ", log):
         found.setdefault(queue_id, "bounced")
     return found
-
-
-Work = Callable[[Link], Awaitable[object]]
 
 
 @pytest.mark.timeout(420, func_only=True)
