@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from mailtui.clock import SYSTEM, Clock
 from mailtui.errors import HostError, Refused, Unreachable
+from mailtui.journal import Journal, JournalFault, operator
 from mailtui.model import Identity, LinkState, LogCursor, Message, QueueRow
 from mailtui.mta import registry
 from mailtui.mta.contract import Evidence, KnownQueue, LogGap
@@ -36,10 +37,10 @@ from mailtui.store import (
 from mailtui.store.log import LineReader
 from mailtui.transport.backoff import Backoff
 from mailtui.transport.gate import Gate
+from mailtui.undoing import expire
 
 if TYPE_CHECKING:
     from mailtui.config import Host
-    from mailtui.journal import Journal
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,6 +56,12 @@ what was in the way may be gone."""
 
 FOLLOWED: Final = 3
 """Logs of one host followed at the same time, where the configuration names several: each takes a channel."""
+
+EXPIRE: Final = 3600.0
+"""Seconds between two looks for deletes whose grace time is over."""
+
+LOOK: Final = 10.0
+"""Seconds between two looks whether changes may pass."""
 
 LONGEST: Final = 60.0
 """Seconds until a source that trying again does not help is tried again all the same."""
@@ -84,8 +91,16 @@ class MtaFormats:
 class Attendant:
     """Looks after one host: the loop of connecting, reading from every source, and trying again."""
 
-    def __init__(self, host: Host, store: Store, connects: asyncio.Semaphore, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        host: Host,
+        store: Store,
+        connects: asyncio.Semaphore,
+        clock: Clock = SYSTEM,
+        journal: Journal | None = None,
+    ) -> None:
         self.host = host
+        self._journal = journal
         self.store = store
         self.clock = clock
         self.paused = False
@@ -170,6 +185,7 @@ class Attendant:
                     group.create_task(self._source("queue", self._queue, link), name=f"{self.host.name}: queue")
                     group.create_task(self._source("stats", self._stats, link), name=f"{self.host.name}: stats")
                     group.create_task(self._source("log", self._log, link), name=f"{self.host.name}: log")
+                    group.create_task(self._source("vault", self._expire, link), name=f"{self.host.name}: vault")
                     group.create_task(self._listen(link), name=f"{self.host.name}: pulse")
         finally:
             if holding:
@@ -215,6 +231,20 @@ class Attendant:
             at = self.clock.wall() - health.silent
             self.store.apply(Heard(self.host.name, at, health.latency))
             await asyncio.sleep(1.0)
+
+    async def _expire(self, link: Link) -> None:
+        """Free what no undo is promised for any more, while changes may pass; nothing else is purged by itself."""
+        last = -EXPIRE
+        while self._journal is not None:
+            may = any(each.name == "undo" and each.allowed for each in self.store.host(self.host.name).capabilities)
+            if may and not self.gate.read_only and self.clock.monotonic() - last >= EXPIRE:
+                last = self.clock.monotonic()
+                try:
+                    gone = await expire(link, self._journal, operator())
+                except JournalFault as fault:
+                    raise Refused(fault.message, fault.cure) from fault
+                _LOG.info("%s: %d deletes are past their grace time and gone", self.host.name, len(gone))
+            await asyncio.sleep(LOOK)
 
     async def _rights(self, link: Link) -> None:
         read = await link.capabilities()
@@ -327,7 +357,7 @@ class Fleet:
         self.clock = clock
         self.store = store if store is not None else Store(MtaFormats(hosts, clock), [host.name for host in hosts])
         self._connects = asyncio.Semaphore(CONNECTS_AT_ONCE)
-        self._attendants = {host.name: Attendant(host, self.store, self._connects, clock) for host in hosts}
+        self._attendants = {host.name: Attendant(host, self.store, self._connects, clock, journal) for host in hosts}
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import getpass
 import hashlib
 import hmac
 import json
@@ -18,6 +19,7 @@ import os
 import re
 import secrets
 import shlex
+import socket
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +30,7 @@ from typing import Any, Final
 
 from mailtui.clock import SYSTEM, Clock
 from mailtui.errors import MailtuiError, UsageError
+from mailtui.model import plain_reason
 
 FORMAT: Final = 1
 """Format number of a record."""
@@ -48,6 +51,15 @@ _TRIES: Final = 400
 _PAUSE: Final = 0.025
 """Seconds between two tries for the lock: ten in all, an append takes a few thousandths."""
 _NOTHING_DONE: Final = "nothing is changed on any host without it: free space there, or mend its owner and mode"
+
+
+def operator() -> str:
+    """Give who acts: the account and the machine; what is odd in their names is left out."""
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):
+        account = "unknown"
+    return plain_reason(f"{account}@{socket.gethostname()}").replace(" ", "_")
 
 
 class JournalFault(MailtuiError):

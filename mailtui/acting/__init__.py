@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import math
-import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -15,7 +13,8 @@ from mailtui.acting.running import Running
 from mailtui.actions import ActionSpec, Danger, HostPlan, Plan
 from mailtui.errors import HostError, MailtuiError
 from mailtui.execute import new_undo_id
-from mailtui.model import Capability, Code, Order, UndoSet, plain_reason
+from mailtui.journal import operator
+from mailtui.model import Capability, Code, Order, UndoSet
 from mailtui.panes.choosing import choose
 from mailtui.panes.pane import AskAction, AskUndo
 from mailtui.screens.cards import kept_lines, outcome_words, plan_card, undo_card
@@ -31,15 +30,6 @@ if TYPE_CHECKING:
 
 UNDO: Final = ActionSpec("undo", "Undo", "u", Danger.REVERSIBLE, "undo", "Bring back what a delete set aside.")
 """Not of the table: it is done to what a delete set aside, not to messages."""
-
-
-def operator() -> str:
-    """Give who acts: the account and the machine; what is odd in their names is left out."""
-    try:
-        account = getpass.getuser()
-    except (KeyError, OSError):
-        account = "unknown"
-    return plain_reason(f"{account}@{socket.gethostname()}").replace(" ", "_")
 
 
 class Acting:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import signal
-import socket
 import sys
 import termios
 from argparse import Namespace
@@ -41,17 +39,6 @@ class NotJournalled(HostError):
 def add_consent(parser: Parser) -> None:
     """Let a command be agreed to beforehand."""
     parser.add_argument("--yes", action="store_true", help="do it without asking; needed where nobody can be asked")
-
-
-def operator() -> str:
-    """Give who acts: the account and the machine; what is odd in their names is left out."""
-    from mailtui.model import plain_reason
-
-    try:
-        account = getpass.getuser()
-    except (KeyError, OSError):
-        account = "unknown"
-    return plain_reason(f"{account}@{socket.gethostname()}").replace(" ", "_")
 
 
 # --- consent --------------------------------------------------------------------------------------------------------

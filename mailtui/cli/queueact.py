@@ -125,13 +125,14 @@ class Act:
     def __init__(self, args: Namespace, spec: ActionSpec, wanted: Wanted) -> None:
         from mailtui.cli.journal import journal
         from mailtui.execute import new_undo_id
+        from mailtui.journal import operator
 
         self.stop = acting.Stop()
         self._args = args
         self._spec = spec
         self._wanted = wanted
         self._journal = journal()
-        by = acting.operator()
+        by = operator()
         # A quarantine has a reason: without one, Sendmail's command would lift it.
         unsaid = f"held by {by}" if spec.id == "hold" else ""
         self._order = Order(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mailtui.cli import acting, actiontext, hosting, records, say
 from mailtui.cli.options import Parser, examples
@@ -15,7 +14,7 @@ from mailtui.cli.output import Document, write
 from mailtui.cli.table import Column
 from mailtui.cli.times import iso
 from mailtui.clock import SYSTEM
-from mailtui.errors import INTERRUPTED, UNKNOWN, HostError, MailtuiError, Refused, Unsupported, UsageError
+from mailtui.errors import INTERRUPTED, UNKNOWN, UsageError
 from mailtui.model import Code, ItemOutcome, Order, Outcome
 
 if TYPE_CHECKING:
@@ -151,12 +150,13 @@ class _OfSets:
 
     def __init__(self, args: Namespace, wanted: Sequence[str]) -> None:
         from mailtui.cli.journal import journal
+        from mailtui.journal import operator
 
         self.stop = acting.Stop()
         self._args = args
         self._wanted = wanted
         self._journal = journal()
-        self._order = Order(by=acting.operator(), held=args.held)
+        self._order = Order(by=operator(), held=args.held)
         self._now = SYSTEM.wall()
 
     def _is_wanted(self, kept: UndoSet) -> bool:
@@ -251,42 +251,11 @@ class _OfSets:
 
     async def _one(self, link: Link, kept: UndoSet) -> HostResult:
         """Act on one set; a lost link makes all of it unknown. Raises JournalFault where nothing was done."""
-        from mailtui import actions
-        from mailtui.execute import HostResult
+        from mailtui.undoing import journalled
 
-        about = {"action": self.verb, "host": kept.host, "undo_id": kept.undo_id}
-        intent: dict[str, Any] = {
-            **about,
-            "by": self._order.by,
-            "host_key": link.host_key,
-            "keys": [each.key for each in aside(kept)],
-            "count": len(aside(kept)),
-            "held": self._order.held,
-        }
-        journal_id = await asyncio.to_thread(self._journal.append, "intent", intent)
-        error = cure = ""
-        try:
-            outcomes = await self._act(link, kept)
-        except (Refused, Unsupported) as fault:
-            error, cure = fault.message, fault.cure
-            outcomes = _all(kept, Outcome.FAILED, Code.DENIED, error)
-        except HostError as fault:
-            error, cure = fault.message, f"`mailtui undo list {kept.host}` tells what happened; nothing is repeated"
-            outcomes = _all(kept, Outcome.UNKNOWN, Code.TIMEOUT, "the link was lost in the act")
-        after = {
-            **about,
-            "intent": journal_id,
-            "counts": dict(actions.counts(outcomes)),
-            "outcomes": [
-                {"key": each.key, "id": each.id, "outcome": each.outcome, "code": each.code} for each in outcomes
-            ],
-        }
-        result = HostResult(kept.host, outcomes, journal_id, kept.undo_id, kept.until, error=error, cure=cure)
-        try:
-            await asyncio.to_thread(self._journal.append, "outcome", after)
-        except MailtuiError as fault:  # it is done, and must be told
+        result = await journalled(self.verb, kept, link, self._journal, self._order, lambda: self._act(link, kept))
+        if result.error:  # what stopped this one would stop the next, or could not be written down
             self.stop.wanted = True
-            return replace(result, error=error or fault.message, cure=cure or fault.cure)
         return result
 
     async def _act(self, link: Link, kept: UndoSet) -> tuple[ItemOutcome, ...]:

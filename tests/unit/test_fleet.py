@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from mailtui.clock import SYSTEM, Clock
 from mailtui.config import Host
 from mailtui.errors import AuthenticationFailed, HostError, Refused, Unreachable
 from mailtui.fleet import CONNECTS_AT_ONCE, Fleet
+from mailtui.journal import Journal
 from mailtui.model import Capability, Identity, LinkState, LogCursor, QueueListing, Stats
 from mailtui.mta.contract import Evidence, KnownQueue, LogBlock, LogGap, QueueReading, Read
 from mailtui.store import Store, Topic
@@ -61,7 +63,7 @@ class FakeLink:
         self.script = script
 
     async def capabilities(self) -> Read[tuple[Capability, ...]]:
-        return Read((Capability("list", True),))
+        return Read((Capability("list", True), Capability("undo", True)))
 
     async def queue(self, known: KnownQueue | None) -> QueueReading:
         if self.script.bug:
@@ -120,7 +122,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fleet]:
         hosts = [
             Host(name=name, refresh=refresh, logs=script.logs[1:] and script.logs) for name, script in scripts.items()
         ]
-        return Fleet(hosts, Store(world.Formats(), list(scripts)), clock)
+        return Fleet(hosts, Store(world.Formats(), list(scripts)), clock, journal=Journal(Path("/nonexistent")))
 
     return make
 
@@ -142,7 +144,7 @@ async def test_every_source_of_a_host_reaches_the_store(play: Play) -> None:
         view = fleet.store.host("h")
         assert view.link.state is LinkState.OK
         assert view.latency == 0.01
-        assert view.capabilities == (Capability("list", True),)
+        assert view.capabilities == (Capability("list", True), Capability("undo", True))
         assert len(view.table) == 3
         assert view.stats is not None
         assert fleet.store.log("h").is_gap(1)
@@ -296,3 +298,23 @@ async def test_a_message_is_read_over_the_open_link_alone(play: Play) -> None:
 def test_the_hosts_are_configured_by_name(play: Play) -> None:
     made: Sequence[str] = [host.name for host in play({"a": Script(), "b": Script()}).hosts]
     assert made == ["a", "b"]
+
+
+async def test_deletes_past_their_time_go_only_while_changes_may_pass(
+    play: Callable[..., Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def expire(link: FakeLink, journal: Journal, by: str) -> tuple[str, ...]:
+        asked.append(by)
+        return ()
+
+    monkeypatch.setattr("mailtui.fleet.expire", expire)
+    monkeypatch.setattr("mailtui.fleet.LOOK", 0.001)
+    script = Script()
+    async with play({"h": script}) as fleet:
+        await until(lambda: len(script.known) > 5 and fleet.store.host("h").capabilities)
+        assert asked == [], "mode ask, and nobody has armed the host"
+        fleet.gate("h").arm()
+        await until(lambda: asked)
+        assert len(asked) == 1

@@ -102,18 +102,26 @@ class RowMaker:
         prefix = directory.prefix(self.host)
         queue, group, path = directory.queue, directory.group, directory.path
         domains, reasons, match, new = self._domains, self._reasons, RECORD.match, tuple.__new__
-        position, end = 0, len(body)
+        deferred, queued = QueueState.DEFERRED, QueueState.QUEUED
+        position, end, usual = 0, len(body), b"\xff" not in body
         while position < end:
-            found = match(body, position)
-            start = body.index(b"\n", position) + 1
-            name, inode, changed, data_size, length = body[position:start].decode("ascii").split()
+            found = match(body, position) if usual else None
+            if found is None:
+                start = body.index(b"\n", position) + 1
+                name, inode, changed, data_size, length = body[position:start].decode("ascii").split()
+                position = start + int(length)
+                size = None if data_size == "-1" else int(data_size)
+                yield self.file(directory, prefix, name, f"{inode}.{changed}", size, body[start:position])
+                continue
+            head, created_at, last_try, attempts, reason, sender, own, address, domain = found.groups()
+            name, inode, changed, data_size, length = head.decode("ascii").split()
             version, size = f"{inode}.{changed}", None if data_size == "-1" else int(data_size)
+            start = position + len(head) + 1
             position = start + int(length)
             raw = body[start:position]
-            if found is None or found.end() != position or b"\xff" in raw:
+            if found.end() != position:  # it was cut, or goes on behind its end: not the usual file
                 yield self.file(directory, prefix, name, version, size, raw)
                 continue
-            created_at, last_try, attempts, reason, sender, own, address, domain = found.groups()
             if own is not None:
                 reason = own
             if (known := domains.get(domain)) is None:
@@ -125,7 +133,7 @@ class RowMaker:
                 queue,
                 group,
                 path,
-                QueueState.DEFERRED if tries else QueueState.QUEUED,
+                deferred if tries else queued,
                 size,
                 float(created_at),
                 sender,
