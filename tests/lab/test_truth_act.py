@@ -337,3 +337,33 @@ def test_a_login_with_the_helper_or_sudo_acts_as_root_does(lab: Lab, way: str) -
 
     done(lab, every, login)
     lab.exec(HOST, f"rm -f /etc/sudoers.d/mailtui-qview {labqueue.HELPER}")
+
+
+@pytest.mark.parametrize("fault", ["another file system", "read-only", "full"])
+def test_a_spool_that_cannot_take_it_is_left_as_it_is(lab: Lab, fault: str) -> None:
+    lab.restart(HOST)
+    labqueue.still(lab)
+    spool = "/var/spool"
+    if fault == "another file system":
+        lab.exec(
+            HOST, f"mkdir -m 700 -p {spool}/.mailtui-undo && mount -t tmpfs -o mode=700 none {spool}/.mailtui-undo"
+        )
+    else:
+        lab.exec(HOST, f"mount -t tmpfs -o size=1m none {spool} && mkdir {spool}/mqueue {spool}/mqueue-client")
+    labqueue.make(lab, 5)
+    if fault == "read-only":
+        lab.exec(HOST, f"mount -o remount,ro {spool}")
+    elif fault == "full":
+        lab.exec(HOST, f"cat /dev/zero >{spool}/filler 2>/dev/null; true")
+    before = states(lab, ["*"])
+    order = Order(by="a", undo_id="u-20261124T230000-ffffff")
+    found = done(
+        lab,
+        lambda link: acted(
+            link, "delete", sorted({line.split()[0][2:] for line in before if line.startswith("qf")}), order
+        ),
+    )
+    assert len(found) == 5
+    assert codes(found) == {("failed", "denied")}, found
+    assert states(lab, ["*"]) == before
+    lab.restart(HOST)

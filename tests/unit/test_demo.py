@@ -27,7 +27,7 @@ from mailtui.demo import DemoOptions, run_demo, serving, spool, story
 from mailtui.demo import world as world_module
 from mailtui.demo.__main__ import main as demo_main
 from mailtui.demo.fleet import DemoFleet
-from mailtui.demo.hostside import burst, listing
+from mailtui.demo.hostside import acting, burst, listing
 from mailtui.demo.life import Life
 from mailtui.demo.maillog import Entry, MailLog
 from mailtui.demo.place import own_directory
@@ -943,3 +943,40 @@ def test_the_burst_program_ends_with_its_input(
         assert burst.main() == 0
     signal.signal(signal.SIGTERM, before)
     assert json.loads(capsys.readouterr().out)["lines"] >= 0
+
+
+async def test_every_verb_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same by a call: what a program of its own does is not seen by the coverage."""
+    async with still_fleet(tmp_path, 200) as fleet:
+        root = fleet.root("mx1")
+        monkeypatch.setenv("MAILTUI_DEMO_HOST", str(root))
+        monkeypatch.setenv("MAILTUI_DEMO_NAME", "mx1")
+        monkeypatch.setenv("TZ", "UTC")
+        (cf,) = root.glob("**/sendmail.cf")
+
+        def sendmail(*words: str) -> None:
+            monkeypatch.setattr("sys.argv", ["acting.py", str(cf), *words])
+            assert acting.main() == 0
+
+        first, second, third, fourth, *_ = waiting(fleet, "mx1")
+        sendmail("-Qa reason", f"-qI{first.name[2:]}")
+        held = first.with_name(f"hf{first.name[2:]}")
+        assert queuefile.parse(held.read_bytes()).quarantine == b"a reason"
+        sendmail("-qQ", "-Q", f"-qI{first.name[2:]}")
+        assert first.exists() and not held.exists()
+        answer_always(fleet, "mx1", 1.0)
+        sendmail("-v", f"-qI{second.name[2:]}")
+        assert not second.exists()
+        answer_always(fleet, "mx1", 0.0)
+        before = queuefile.parse(third.read_bytes()).attempts or 0
+        sendmail("-v", f"-qI{third.name[2:]}")
+        assert queuefile.parse(third.read_bytes()).attempts == before + 1
+        with fourth.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            sendmail("-Qa reason", f"-qI{fourth.name[2:]}")
+            assert fourth.exists(), "what is locked is left alone"
+        sendmail("-OTimeout.queuereturn=now", f"-qI{fourth.name[2:]}")
+        assert not fourth.exists()
+        sendmail("-q", "-OMinQueueAge=0", "-OMaxQueueAge=0")
+        sendmail("-Ac", "-q")
+        assert (queuefile.parse(third.read_bytes()).attempts or 0) >= before + 2

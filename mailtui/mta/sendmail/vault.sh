@@ -169,6 +169,7 @@ queue_vault() {
     sub set_aside {
       my ($place, @messages) = @_;
       own_directory($place, 1);
+      die "$place lies on another file system than the queue\n" if (stat $place)[0] != $messages[0]{files}[0][1];
       my $set = "$place/$o{undo}";
       own_directory($set, 1);
       sync_path($place);
