@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import ClassVar
 
 from textual.containers import Vertical
@@ -17,7 +18,10 @@ from mailtui.store import Store, Topic
 from mailtui.text import show_line
 
 PULL_EVERY = 0.1
-"""Seconds between two pulls at most: a flood of changes makes ten repaints a second."""
+"""Seconds between two pulls at least: a flood of changes makes ten repaints a second at most."""
+
+_PHASES = cycle((0.0, 0.4, 0.8, 0.2, 0.6))
+"""Parts of a second by which panes are apart: what would be painted in one long frame comes in several short ones."""
 
 STALE_REFRESHES = 3
 """Data older than so many refreshes are shown as stale."""
@@ -124,13 +128,14 @@ class Pane(Vertical):
         self.host = host
         self.clock = clock
         self._waiting = False
+        self._phase = next(_PHASES)
         self._titles = ("", "")
         self._unsubscribe: Callable[[], None] | None = None
 
     def on_mount(self) -> None:
         """Subscribe and paint what is known already."""
         self._unsubscribe = self.store.subscribe(self._changed)
-        self.set_interval(1.0, self._tick)
+        self.set_timer(self._phase or PULL_EVERY, lambda: self.set_interval(1.0, self._tick))
         self.pull()
 
     def on_unmount(self) -> None:
@@ -148,7 +153,7 @@ class Pane(Vertical):
     def on_stale(self, event: Stale) -> None:
         """Pull soon: whatever else changes until then comes along."""
         event.stop()
-        self.set_timer(PULL_EVERY, self._pull_now)
+        self.set_timer(PULL_EVERY * (1 + self._phase), self._pull_now)
 
     def _pull_now(self) -> None:
         self._waiting = False
