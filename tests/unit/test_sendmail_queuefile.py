@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailtui.mta.sendmail import queuefile
+from mailtui.mta.sendmail.rows import Directory, RowMaker
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "sendmail"
 FULL = b"Deferred: 452 4.2.2 <nadia.891@full.test>: Mailbox full, quota exceeded (5120000 of 5120000 KB)"
@@ -137,3 +138,13 @@ def test_quoted_eight_bit_bytes_are_read_as_they_came() -> None:
 def test_codes_and_relays_in_reasons(reason: bytes | None, dsn: str | None, relay: bytes | None) -> None:
     assert queuefile.dsn(reason) == dsn
     assert queuefile.relay(reason) == relay
+
+
+def test_a_batch_reads_every_recorded_file_as_one_alone() -> None:
+    maker, here = RowMaker("h"), Directory("0", b"/q", "mqueue", None, "ok", "1.1", 2e9)
+    paths = sorted(CORPUS.glob("[qh]f6*"))
+    files = [(path.name, path.read_bytes()) for path in paths]
+    body = b"".join(f"{name} 7 1795375413 30 {len(content)}\n".encode() + content for name, content in files)
+    alone = [maker.file(here, here.prefix("h"), name, "7.1795375413", 30, content) for name, content in files]
+    assert list(maker.batch(here, body)) == alone
+    assert len({row.nrcpt > 1 for row in alone}) == 2

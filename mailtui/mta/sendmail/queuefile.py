@@ -21,9 +21,9 @@ _USUAL: Final = re.compile(
 RECORD: Final = re.compile(
     rb"(qf.*)\nV[0-9]++\nT([1-9][0-9]{0,14})\nK([0-9]{1,15})\nN([0-9]{1,9})\n(?:[PIBd].*\n)*+(?:M(.*)\n)?+F[^r\n]*+\n"
     rb"(?:\$.*\n)*+S<([^<>\n]++)>\n(?:A.*\n)?+(?:M(.*)\n)?+(?:C.*\n)?+(?:r.*\n)?+R[A-Za-z]*+:"
-    rb"<([^<>@\n]++@([^<>@\n]++))>\n(?:H.*\n|[\t ].*\n)*+\.\n"
+    rb"<([^<>@\n]++@([^<>@\n]++))>\n((?:[MCrR].*\n)*+)(?:H.*\n|[\t ].*\n)*+\.\n"
 )
-"""The engine's head line and the usual file behind it: not held, one remaining recipient, plain addresses, whole."""
+"""The engine's head line and the usual file behind it: not held, a plain first address, whole."""
 _MORE: Final = re.compile(rb"^([MR])(.*)$", re.MULTILINE)
 _HEADER: Final = re.compile(rb"H(?:\?[^?\n]*\?)?([^:\n]*):[ \t]?(.*)", re.DOTALL)
 _MACRO: Final = re.compile(rb"\$(\{[^}\n]*\}|.)(.*)", re.DOTALL)
@@ -147,7 +147,7 @@ def envelope(record: bytes) -> Envelope:
     created_at, last_try, tries, reason, quarantine, flags, sender, own, address, more = usual.groups()
     recipients = [bare(address)]
     if more:
-        own = _others(more, recipients, own, reason)
+        own = others(more, recipients, own, reason)
     attempts = int(tries)
     columns = (
         float(created_at) or None,
@@ -161,7 +161,7 @@ def envelope(record: bytes) -> Envelope:
     return tuple.__new__(Envelope, columns)
 
 
-def _others(lines: bytes, recipients: list[bytes], own: bytes | None, reason: bytes | None) -> bytes | None:
+def others(lines: bytes, recipients: list[bytes], own: bytes | None, reason: bytes | None) -> bytes | None:
     """Add the recipients behind the first; gives the reason of their own that stands for the message, if one does."""
     first_own, without, own = own, own is None, None
     for code, value in _MORE.findall(lines):

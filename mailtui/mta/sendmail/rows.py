@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 
 from mailtui.model import QueueRow, QueueState, domain_of
 from mailtui.mta.sendmail import mailq
-from mailtui.mta.sendmail.queuefile import RECORD, envelope
+from mailtui.mta.sendmail.queuefile import RECORD, envelope, others
 from mailtui.procedure import Section
 from mailtui.text import natural
 
@@ -113,7 +113,7 @@ class RowMaker:
                 size = None if data_size == "-1" else int(data_size)
                 yield self.file(directory, prefix, name, f"{inode}.{changed}", size, body[start:position])
                 continue
-            head, created_at, last_try, attempts, reason, sender, own, address, domain = found.groups()
+            head, created_at, last_try, attempts, reason, sender, own, address, domain, more = found.groups()
             name, inode, changed, data_size, length = head.decode("ascii").split()
             version, size = f"{inode}.{changed}", None if data_size == "-1" else int(data_size)
             start = position + len(head) + 1
@@ -122,10 +122,15 @@ class RowMaker:
             if found.end() != position:  # it was cut, or goes on behind its end: not the usual file
                 yield self.file(directory, prefix, name, version, size, raw)
                 continue
+            count = 1
+            if more:
+                recipients = [address]
+                own = others(more, recipients, own, reason)
+                count, known = len(recipients), self._domains_of(recipients)
+            elif (known := domains.get(domain)) is None:
+                known = domains[domain] = (domain.lower(),)
             if own is not None:
                 reason = own
-            if (known := domains.get(domain)) is None:
-                known = domains[domain] = (domain.lower(),)
             queue_id, tries = name[2:], int(attempts)
             columns = (
                 prefix + queue_id,
@@ -138,7 +143,7 @@ class RowMaker:
                 float(created_at),
                 sender,
                 address,
-                1,
+                count,
                 known,
                 None if reason is None else reasons.setdefault(reason, reason),
                 tries,
