@@ -68,25 +68,31 @@ def measure(folder: Path, host: Host) -> tuple[dict[str, Any], list[float], list
     environment = {"MAILTUI_BENCH_OUT": str(out), "XDG_STATE_HOME": str(folder)}
     console = Screen([sys.executable, "-m", "tests.bench.shim", "-C", str(folder / "config.yaml")], environment)
     control = Screen([sys.executable, "-m", "tests.bench.control"], {})
-    console.until(rb"Queue: [0-9,]{5,} messages", 120)
-    control.until(b"row 20", 60)
-    console.drain(8.0)
-    for screen in (console, control):
-        screen.calibrate()
-    ours, theirs = [], []
-    with burst(host):
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            console.drain(0.05)
-            control.drain(0.01)
-        console.process.send_signal(signal.SIGUSR1)
-        for number in range(PRESSES):
-            key = UP if number % 2 else DOWN
-            theirs.append(control.press(key))
-            ours.append(console.press(key))
-            console.drain(0.05 + number % 7 / 100)  # not in step with the console's own clock
-    control.close(b"\x11")
-    console.close(b"qqq")
+    ours: list[float] = []
+    theirs: list[float] = []
+    try:
+        console.until(rb"Queue: [0-9,]{5,} messages", 120)
+        control.until(b"row 20", 60)
+        console.drain(8.0)
+        for screen in (console, control):
+            screen.calibrate()
+        with burst(host):
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                console.drain(0.05)
+                control.drain(0.01)
+            console.process.send_signal(signal.SIGUSR1)
+            for number in range(PRESSES):
+                key = UP if number % 2 else DOWN
+                theirs.append(control.press(key))
+                ours.append(console.press(key))
+                console.drain(0.05 + number % 7 / 100)  # not in step with the console's own clock
+        control.close(b"\x11")
+        console.close(b"qqq")
+    except BaseException:
+        for screen in (console, control):  # one without its terminal would go round and round
+            screen.process.kill()
+        raise
     return json.loads(out.read_text()), ours, theirs
 
 

@@ -122,12 +122,12 @@ class RowMaker:
             if found.end() != position:  # it was cut, or goes on behind its end: not the usual file
                 yield self.file(directory, prefix, name, version, size, raw)
                 continue
-            count = 1
+            count, known = 1, domains.get(domain)
             if more:
                 recipients = [address]
                 own = others(more, recipients, own, reason)
                 count, known = len(recipients), self._domains_of(recipients)
-            elif (known := domains.get(domain)) is None:
+            elif known is None:
                 known = domains[domain] = (domain.lower(),)
             if own is not None:
                 reason = own
