@@ -113,7 +113,7 @@ def notices(kept: UndoSet, now: float) -> list[str]:
     if kept.state == "restored":
         lines.append(f"{name}: nothing is set aside any more: brought back already, or it never left")
     elif kept.until < now:
-        lines.append(f"{name}: its grace time ended at {iso(kept.until)}: it goes as soon as a console is connected")
+        lines.append(f"{name}: its grace time ended at {iso(kept.until)}: it goes when a console may change the host")
     past = sum(each.expires_at is not None and each.expires_at < now for each in aside(kept))
     if past:
         lines.append(f"{name}: {past} of {kept.count} are past their lifetime: one attempt, then they bounce")

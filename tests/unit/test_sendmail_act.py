@@ -15,7 +15,7 @@ import pytest
 
 from mailtui.errors import Refused
 from mailtui.model import Acted, Code, Identity, ItemOutcome, Order, Outcome, QueueRow, Target, UndoSet
-from mailtui.mta.sendmail import act, listing
+from mailtui.mta.sendmail import act, engine, listing
 from mailtui.procedure import REGISTRY, Procedure, Reply, Request, play
 from mailtui.transport.drive import drive
 from mailtui.transport.gate import Gate
@@ -328,7 +328,6 @@ async def test_killed_after_each_step_nothing_is_lost(host: Host, verb: str, mon
             patch.setenv("MAILTUI_KILL_AT", str(limit))
             found = await (host.act("delete", targets, order) if verb == "delete" else host.undo(kept, order))
         finished = all(each.outcome is Outcome.DONE for each in found.values())
-        assert finished or any(each.outcome is not Outcome.DONE for each in found.values())
         for queue_id in (A, B):
             names = [path for path in host.files(queue_id) if path.name[0] in "qd"]
             assert len(names) == 2, (limit, names)
@@ -342,6 +341,7 @@ async def test_killed_after_each_step_nothing_is_lost(host: Host, verb: str, mon
             await host.undo(kept)
         assert {each: host.states(each) for each in (A, B)} == before, f"step {limit}: the repair brings all back"
         if finished:
+            assert limit > 8, "it was killed at hardly any step"
             return
     raise AssertionError("it never came to an end")
 
@@ -436,3 +436,36 @@ async def test_a_cut_reply_is_unknown(host: Host) -> None:
     (seen,) = await host.targets(A)
     acted = play(act.act(host.identity, "delete", [seen], ORDER), lambda request: Reply((), None))
     assert [(each.outcome, each.code) for each in acted.outcomes] == [(Outcome.UNKNOWN, Code.TIMEOUT)]
+
+
+@needs_perl
+@pytest.mark.parametrize("verb", ["delete", "hold", "retry", "purge", "undo", "flush"])
+async def test_what_passes_a_closed_gate_cannot_act_whatever_its_data_say(
+    host: Host, verb: str, tmp_path: Path
+) -> None:
+    """The verb is data, so a script that is not said to change anything must refuse those that do by itself."""
+    host.put(A)
+    before = host.states(A)
+    (seen,) = await host.targets(A)
+    asked = tmp_path / "asked"
+    helper, sudo = tmp_path / "helper", tmp_path / "sudo"
+    helper.write_text(f"#!/bin/sh\nhead -n 1 >>{asked}\n")
+    sudo.write_text('#!/bin/sh\nshift\n[ "$1" != -l ] || exit 0\nexec "$@"\n')
+    for each in (helper, sudo):
+        each.chmod(0o755)
+    lines = [verb, f"O sendmail {host.sendmail}", "O reason x", f"O undo {ORDER.undo_id}",
+             f"D mqueue - {host.top}/mqueue/q*", ".", f"mqueue q {A} {host.top}/mqueue/q1", seen.fingerprint.decode()]  # fmt: skip
+    ways = {
+        act.VAULT: [],
+        act.VAULT_SUDO: [str(sudo)],
+        engine.ASK_HELPER: [str(sudo), str(helper)],
+    }
+    host.gate = Gate(REGISTRY, read_only=True)
+    for script, means in ways.items():
+        transport = LocalTransport(gate=host.gate)
+        reply = await transport.run(Request(script, "".join(f"{line}\n" for line in (*means, *lines)).encode()))
+        await transport.close()
+        assert reply.status == 64, script.name
+        assert not reply.sections, (script.name, reply.sections)
+    assert host.states(A) == before
+    assert not asked.exists() and not host.sendmail.with_name("sendmail.calls").exists()

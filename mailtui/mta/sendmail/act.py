@@ -30,13 +30,19 @@ from mailtui.procedure import REGISTRY, Limits, Procedure, Reply, Request, Scrip
 from mailtui.text import natural, show_line
 
 _ENGINE: Final = engine.source("act.sh") + engine.source("vault.sh")
-ACT: Final = REGISTRY.add(Script("sendmail/act", _ENGINE + engine.source("act-self.sh"), changes=True))
-ACT_SUDO: Final = REGISTRY.add(Script("sendmail/act-sudo", engine.as_root(_ENGINE + b"queue_act\n"), changes=True))
-ACT_HELPER: Final = REGISTRY.load(__package__, "ask-helper.sh", "sendmail/act-helper", changes=True)
-VAULT: Final = REGISTRY.add(Script("sendmail/vault", _ENGINE + engine.source("act-self.sh")))
-"""The same for what only looks: read-only hosts may show their vault."""
-VAULT_SUDO: Final = REGISTRY.add(Script("sendmail/vault-sudo", ACT_SUDO.text))
-VAULT_HELPER: Final = REGISTRY.load(__package__, "ask-helper.sh", "sendmail/vault-helper")
+_LOOKS: Final = b"act_looks=1\n"
+_ACTS: Final = b"act_looks=\n"
+_SELF: Final = engine.source("act-self.sh")
+ACT: Final = REGISTRY.add(Script("sendmail/act", _ENGINE + _ACTS + _SELF, changes=True))
+ACT_SUDO: Final = REGISTRY.add(
+    Script("sendmail/act-sudo", engine.as_root(_ENGINE + _ACTS + b"queue_act\n"), changes=True)
+)
+ACT_HELPER: Final = REGISTRY.add(
+    Script("sendmail/act-helper", b"acts=1\n" + engine.source("ask-helper.sh"), changes=True)
+)
+VAULT: Final = REGISTRY.add(Script("sendmail/vault", _ENGINE + _LOOKS + _SELF))
+"""The same for what only looks, and refuses any other verb: read-only hosts may show their vault."""
+VAULT_SUDO: Final = REGISTRY.add(Script("sendmail/vault-sudo", engine.as_root(_ENGINE + _LOOKS + b"queue_act\n")))
 
 _LIMITS: Final = Limits(seconds=300.0)
 _AT_ONCE: Final = 100
@@ -256,7 +262,7 @@ def _ask(identity: Identity, verb: str, lines: Sequence[bytes]) -> Procedure[Rep
     if means == "self":
         script = VAULT if looks else ACT
     elif means == "helper":
-        script = VAULT_HELPER if looks else ACT_HELPER
+        script = engine.ASK_HELPER if looks else ACT_HELPER
         data = [identity.fact("sudo").encode(), identity.fact("helper").encode(), *data]
     elif means == "sudo":
         script = VAULT_SUDO if looks else ACT_SUDO

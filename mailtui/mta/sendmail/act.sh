@@ -16,6 +16,7 @@
 
 queue_act() {
   IFS= read -r verb || return 64
+  [ -z "${act_looks-}" ] || [ "$verb" = vault ] || return 64  # the verb is data: what passes a closed gate only looks
   case $verb in
   delete | undo | vault | purge)
     unset PERL5OPT PERL5LIB PERLLIB PERL5DB PERL_UNICODE PERLIO

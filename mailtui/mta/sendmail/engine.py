@@ -42,7 +42,7 @@ def as_root(program: bytes) -> bytes:
 
 QUEUE: Final = REGISTRY.add(Script("sendmail/queue", source("engine.sh") + source("queue.sh")))
 QUEUE_ROOT: Final = REGISTRY.add(Script("sendmail/queue-root", as_root(source("engine.sh") + b"queue_engine\n")))
-ASK_HELPER: Final = REGISTRY.load(__package__, "ask-helper.sh", "sendmail/ask-helper")
+ASK_HELPER: Final = REGISTRY.add(Script("sendmail/ask-helper", b"acts=\n" + source("ask-helper.sh")))
 
 
 @dataclass(frozen=True, slots=True)
