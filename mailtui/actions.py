@@ -25,6 +25,9 @@ CANARY: Final = 10
 
 MANY: Final = 1000
 
+LIVE: Final = 10
+"""Messages that one person can watch at once."""
+
 TYPED_FROM: Final = 101
 """Messages from which on an undoable delete wants a typed word, not `y`."""
 
@@ -62,12 +65,17 @@ class ActionSpec:
     """Of messages it is meant for; others are skipped as `changed`, or are done already."""
     done: Code = Code.REQUESTED
     """What it comes to."""
+    most: int = 0
+    """Messages that it takes at most; 0 is any number."""
+    live: bool = False
+    """True where a person watches the host do it, line by line; only the console offers it."""
 
 
 _WAITING: Final = frozenset({"queued", "deferred", "active"})
 
 ACTIONS: Final = (
     ActionSpec("retry", "Retry", "r", Danger.REVERSIBLE, "retry", "Try to deliver now, whatever host status and ages say."),
+    ActionSpec("live-retry", "Live retry", "R", Danger.REVERSIBLE, "retry", "Try to deliver now, and watch the whole dialogue with the other side.", most=LIVE, live=True),
     ActionSpec("flush", "Flush queue", "f", Danger.REVERSIBLE, "flush", "Run the whole queue now.", of_messages=False),
     ActionSpec("hold", "Hold", "o", Danger.REVERSIBLE, "hold", "Quarantine: nothing tries it until it is released.", done=Code.HELD),
     ActionSpec("release", "Release", "O", Danger.REVERSIBLE, "release", "Give held mail back to the queue.", states=frozenset({"held"}), done=Code.RELEASED),

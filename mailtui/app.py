@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from mailtui import themes
 from mailtui.acting import Acting
 from mailtui.actions import ACTIONS
 from mailtui.clock import SYSTEM, Clock
+from mailtui.collector import COLLECTOR
 from mailtui.errors import HostError
 from mailtui.fleet import Fleet
 from mailtui.journal import Journal, default_directory
@@ -37,6 +37,7 @@ from mailtui.screens.groups import GroupChosen, GroupsScreen
 from mailtui.screens.header import About
 from mailtui.screens.help import HelpScreen
 from mailtui.screens.host import HostScreen
+from mailtui.screens.journal import AskJournal
 from mailtui.screens.message import MessageScreen
 from mailtui.screens.overview import OverviewScreen
 from mailtui.screens.undo import UndoScreen
@@ -123,6 +124,7 @@ class Console(App[None]):
         self.push_screen(OverviewScreen({host.name: host.refresh for host in self.fleet.hosts}))
         if len(self.fleet.hosts) == 1:
             self.open_host(self.fleet.hosts[0].name)
+        self.acting.past.look_back()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give the style sheets their variables before the first theme is set."""
@@ -221,6 +223,10 @@ class Console(App[None]):
         """A delete is to be undone: show what that would do."""
         self.acting.ask_undo(message)
 
+    def on_ask_journal(self, message: AskJournal) -> None:
+        """Something of the journal is to be read, verified, shown or undone."""
+        self.acting.past.answer(message)
+
     def on_ask_kept(self, message: AskKept) -> None:
         """Show what a delete set aside."""
         self.push_screen(self.acting.kept_screen(message.kept))
@@ -230,8 +236,8 @@ class Console(App[None]):
     def action_help(self) -> None:
         """Show the keys that work here."""
         pane = self.mail_screen.pane if self.mail_screen is not None else None
-        scopes = {"queue": Scope.QUEUE, "log": Scope.LOG, "hosts": Scope.OVERVIEW, "attention": Scope.OVERVIEW}
-        scopes |= {"groups": Scope.GROUPS, "envelope": Scope.MESSAGE, "message-log": Scope.MESSAGE, "undo": Scope.UNDO}
+        scopes = {each.value: each for each in Scope} | {"hosts": Scope.OVERVIEW, "attention": Scope.OVERVIEW}
+        scopes |= {"envelope": Scope.MESSAGE, "message-log": Scope.MESSAGE}
         here = [scopes[pane.id]] if pane is not None and pane.id in scopes else []
         here += [Scope.HOST] if isinstance(self.screen, HostScreen) else []
         self.push_screen(HelpScreen(here, dict(self.options.keys), self._refused()))
@@ -340,6 +346,10 @@ class Console(App[None]):
         await self.push_screen(screen)
         self.acting.list_undo(screen)
 
+    async def action_journal(self) -> None:
+        """Show what was done from here."""
+        await self.acting.past.open()
+
     def action_outcomes(self) -> None:
         """Show what became of each message of the last actions."""
         self.push_screen(self.acting.running.outcomes_screen())
@@ -362,21 +372,18 @@ class Console(App[None]):
         )
 
 
-def calm_collector() -> None:
-    """Spare the loop the long pauses of full collections: what lives from start-up on is left out of them."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1000)
-
-
 SWITCH: Final = 0.0005
 """Seconds after which a thread at work lets the event loop go on, a tenth of Python's own: keys are answered sooner."""
 
 
 async def run_console(hosts: Sequence[Host], options: ConsoleOptions | None = None) -> None:
     """Run the console over these hosts until it is left; every link is closed before this returns."""
-    calm_collector()
     sys.setswitchinterval(SWITCH)
+    with COLLECTOR.calm():
+        await _run(hosts, options)
+
+
+async def _run(hosts: Sequence[Host], options: ConsoleOptions | None) -> None:
     async with Fleet(hosts, journal=Journal(default_directory())) as fleet:
         console = Console(fleet, options)
         loop = asyncio.get_running_loop()

@@ -6,20 +6,22 @@ import asyncio
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from mailtui import query
-from mailtui.actions import Chosen, HostPlan, Plan, batches, counts
+from mailtui.actions import Chosen, HostPlan, Plan, batches
 from mailtui.clock import SYSTEM, Clock
+from mailtui.deciding import decide, tried
 from mailtui.errors import DONE, FAILED, PARTLY, REFUSED, UNKNOWN, HostError, Refused, Unsupported, UsageError
 from mailtui.journal import Journal, JournalFault
-from mailtui.model import Code, ItemOutcome, LogEvent, Outcome, QueueListing, QueueState, UndoSet
+from mailtui.model import Acted, Code, ItemOutcome, LogEvent, Order, Outcome, QueueListing, Target, UndoSet
 from mailtui.mta.contract import LogQuery
 from mailtui.parsing.logsearch import choose, found_lines
-from mailtui.query.syntax import And, Node, Not, Or, Term
+from mailtui.recording import intent_record, outcome_record
 from mailtui.session import Link
 from mailtui.text import show_line
 
@@ -28,6 +30,9 @@ LOOK_AGAIN: Final = 2.0
 
 STOP_SEEN: Final = 0.2
 """Seconds after which a pause sees that Stop was asked for."""
+
+_LANES: Final = {"delete": 2}
+"""Batches that may be under way at the same time: while the host syncs one, the next is sent and the last one read."""
 
 WINDOW: Final = 10
 """Outcomes that a paced run looks back on."""
@@ -38,16 +43,14 @@ LOOKED_UP: Final = 100
 _WATCHED: Final = frozenset({"retry", "bounce"})
 """What `wait` waits for."""
 
-_OPEN: Final = frozenset({
-    "id", "key", "queue", "group", "directory", "state", "held_by", "instance", "host", "nrcpt", "size", "age",
-    "attempts",
-})  # fmt: skip
-"""Filter fields whose value names nobody; of all others the journal keeps a pseudonym."""
-
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9-]+")
 """Ids that stand for themselves in a pattern of the host's grep."""
 
 _CODES: Final = {LogEvent.SENT: Code.DELIVERED, LogEvent.BOUNCED: Code.BOUNCED, LogEvent.EXPIRED: Code.BOUNCED}
+
+
+Act = Callable[[Sequence[Target], Order], Awaitable[Acted]]
+"""Does one batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ async def execute(
     stop: Callable[[], bool] = lambda: False,
     wait: float = 0.0,
     pace: float | None = None,
+    act: Act | None = None,
 ) -> HostResult:
     """Do on one host what a plan says.
 
@@ -106,6 +110,7 @@ async def execute(
     `wait` (retry, bounce) looks for so many seconds what became of messages that were only `requested`. One that left
     the queue is `delivered` or `bounced` only where the log says so, else it stays `requested`. `pace` does so many
     messages a minute, one by one, and ends by itself when of the last ten more were deferred than delivered.
+    `act` does a batch in place of `link.act`.
     """
     if plan.expired(link.clock.monotonic()):
         raise Refused("the plan is too old: the queue has moved on since", "look at it again, and confirm anew")
@@ -121,7 +126,7 @@ async def execute(
         return HostResult(host.host, (*host.skipped, *denied), error=why.why, cure=why.cure)
     if plan.action.of_messages and not host.chosen:
         return HostResult(host.host, host.skipped)
-    run = _Run(plan, host, link, journal, progress, stop)
+    run = _Run(plan, host, link, journal, progress, stop, act or partial(link.act, plan.action.id))
     await run.intend()
     await run.act(pace)
     if wait > 0 and plan.action.id in _WATCHED:
@@ -148,7 +153,7 @@ async def settle(plan: Plan, host: HostPlan, link: Link, journal: Journal, resul
         return result if result.error else replace(result, error=message, cure=cure)
     if plan.where:
         result = replace(result, new_since=await asyncio.to_thread(_new_since, plan, host, link, listing))
-    found = tuple(_decided(host, plan.action.id, link, listing, vault, unknown)) if listing.complete else ()
+    found = tuple(decide(host, plan.action.id, link, listing, vault, unknown)) if listing.complete else ()
     if not found:
         return result
     decided = {each.key: each for each in found}
@@ -156,7 +161,7 @@ async def settle(plan: Plan, host: HostPlan, link: Link, journal: Journal, resul
     if vault is not None and not result.undo_id and any(each.code is Code.MOVED for each in found):
         result = replace(result, undo_id=vault.undo_id, undo_until=vault.until)
     try:
-        await asyncio.to_thread(journal.append, "settled", _outcome(plan, host, result.journal_id, found))
+        await asyncio.to_thread(journal.append, "settled", outcome_record(plan, host, result.journal_id, found))
     except JournalFault as fault:
         return result if result.error else replace(result, error=fault.message, cure=fault.cure)
     return result
@@ -188,6 +193,7 @@ class _Run:
     journal: Journal
     progress: Callable[[Progress], None]
     stop: Callable[[], bool]
+    do: Act
     outcomes: dict[str, ItemOutcome] = field(default_factory=dict)
     rest: ItemOutcome | None = None
     """What becomes of each message that was not begun; set where the run ends early."""
@@ -207,7 +213,7 @@ class _Run:
         """Write down what is about to be done; raises JournalFault."""
 
         # sealing and syncing take their time, so they do it off the event loop
-        intent = await asyncio.to_thread(_intent, self.plan, self.host, self.link, self.journal)
+        intent = await asyncio.to_thread(intent_record, self.plan, self.host, self.link, self.journal)
         journal_id = await asyncio.to_thread(self.journal.append, "intent", intent)
         self._result = replace(self._result, journal_id=journal_id)
 
@@ -217,25 +223,45 @@ class _Run:
         groups: list[Sequence[Chosen]] = [[each] for each in chosen]
         if pace is None or not chosen:
             groups = batches(chosen) if chosen else [()]
-        recent: deque[Code] = deque(maxlen=WINDOW)
-        for number, batch in enumerate(groups):
-            if number and await self._pause(60.0 / pace if pace else 0.0):
-                self._end(_unbegun("stopped before"), stopped=True)
-                break
-            found = await self._batch(batch)
-            recent += [each.code for each in found]
-            self.progress(Progress(self.host.host, len(self.outcomes), len(chosen), found))
-            deferred = recent.count(Code.DEFERRED)
-            worse = pace is not None and len(recent) == WINDOW and deferred > recent.count(Code.DELIVERED)
-            if worse and number + 1 < len(groups):
-                why = f"stopped by itself: of the last {WINDOW} messages {deferred} were deferred again"
-                cure = "look at their reasons; a slower --pace may help"
-                self._end(_unbegun("stopped before"), why, cure, stopped=True)
-            if self.rest is not None:
-                break
+        try:
+            await self._all(groups, pace)
+        except BaseExceptionGroup as faults:
+            raise faults.exceptions[0] from None
         left = [each for each in chosen if each.target.key not in self.outcomes]
         if self.rest is not None and left:
             self.outcomes |= {each.key: each for each in _each(left, self.rest)}
+        if chosen:  # in the plan's order: which of two batches ended first is of no interest
+            self.outcomes = {each.target.key: self.outcomes[each.target.key] for each in chosen}
+
+    async def _all(self, groups: Sequence[Sequence[Chosen]], pace: float | None) -> None:
+        """Do these batches, as many at a time as the action allows; the first one goes alone."""
+        lanes = 1 if pace is not None else _LANES.get(self.plan.action.id, 1)
+        recent: deque[Code] = deque(maxlen=WINDOW)
+        under_way: deque[asyncio.Task[tuple[ItemOutcome, ...]]] = deque()
+        async with asyncio.TaskGroup() as group:
+            for number, batch in enumerate(groups):
+                if number and await self._pause(60.0 / pace if pace else 0.0):
+                    self._end(_unbegun("stopped before"), stopped=True)
+                    break
+                under_way.append(group.create_task(self._batch(batch)))
+                if number and len(under_way) < lanes:
+                    continue
+                recent += [each.code for each in self._step(await under_way.popleft())]
+                deferred = recent.count(Code.DEFERRED)
+                worse = pace is not None and len(recent) == WINDOW and deferred > recent.count(Code.DELIVERED)
+                if worse and number + 1 < len(groups):
+                    why = f"stopped by itself: of the last {WINDOW} messages {deferred} were deferred again"
+                    cure = "look at their reasons; a slower --pace may help"
+                    self._end(_unbegun("stopped before"), why, cure, stopped=True)
+                if self.rest is not None:
+                    break
+            while under_way:
+                self._step(await under_way.popleft())
+
+    def _step(self, found: tuple[ItemOutcome, ...]) -> tuple[ItemOutcome, ...]:
+        total = len(self.host.chosen) if self.plan.action.of_messages else 0
+        self.progress(Progress(self.host.host, len(self.outcomes), total, found))
+        return found
 
     async def watch(self, seconds: float) -> None:
         """See what becomes of what was only requested."""
@@ -257,7 +283,7 @@ class _Run:
                 if row is None or self.link.target(row).fingerprint != seen.target.fingerprint:
                     # what an incomplete listing does not hold may be there all the same
                     gone |= {key} if row is not None or listing.complete else set()
-                elif _tried(row.last_attempt_at, seen.row.last_attempt_at) or _tried(row.attempts, seen.row.attempts):
+                elif tried(row.last_attempt_at, seen.row.last_attempt_at) or tried(row.attempts, seen.row.attempts):
                     reason = show_line(row.reason or b"")
                     self.outcomes[key] = replace(self.outcomes[key], code=Code.DEFERRED, detail=reason)
         said = await _logged(self.link, [self.outcomes[key].id for key in gone], self._began)
@@ -279,7 +305,7 @@ class _Run:
     async def _batch(self, batch: Sequence[Chosen]) -> tuple[ItemOutcome, ...]:
         """Do one batch, once, and write down what came of it."""
         try:
-            acted = await self.link.act(self.plan.action.id, tuple(each.target for each in batch), self.plan.order)
+            acted = await self.do(tuple(each.target for each in batch), self.plan.order)
         except (Refused, Unsupported) as error:
             denied = ItemOutcome("", "", Outcome.FAILED, Code.DENIED, error.message)
             self._end(denied, error.message, error.cure)
@@ -296,7 +322,7 @@ class _Run:
                 self._lost("the host did not tell of every message")
         self.outcomes |= {each.key: each for each in found}
         try:
-            fields = _outcome(self.plan, self.host, self._result.journal_id, found)
+            fields = outcome_record(self.plan, self.host, self._result.journal_id, found)
             await asyncio.to_thread(self.journal.append, "outcome", fields)
         except JournalFault as fault:
             # it is done, and must be told; but nothing more is done without a journal
@@ -333,35 +359,11 @@ def _awaited(each: ItemOutcome) -> bool:
     return each.outcome is Outcome.DONE and each.code is Code.REQUESTED
 
 
-def _tried(now: float | None, then: float | None) -> bool:
-    return now is not None and now > (then or 0)
-
-
 def _unread(error: HostError) -> tuple[str, str]:
     return f"the host could not be read again afterwards: {error.message}", error.cure
 
 
 # --- reading the host again -----------------------------------------------------------------------------------------
-
-
-def _decided(
-    host: HostPlan, verb: str, link: Link, listing: QueueListing, vault: UndoSet | None, unknown: Sequence[ItemOutcome]
-) -> Iterator[ItemOutcome]:
-    """Give those outcomes that a complete listing, and for a delete the vault, leave no doubt about."""
-    chosen = {each.target.key: each.target for each in host.chosen}
-    rows = {row.key: row for row in listing.rows}
-    kept = {} if vault is None else {each.key: each.state for each in vault.messages}
-    for each in unknown:
-        row = rows.get(each.key)
-        same = row is not None and each.key in chosen and link.target(row).fingerprint == chosen[each.key].fingerprint
-        if verb == "delete" and row is None and kept.get(each.key) == "kept":
-            yield replace(each, outcome=Outcome.DONE, code=Code.MOVED, detail="")
-        elif verb == "delete" and same and kept.get(each.key, "queued") == "queued":
-            yield replace(each, outcome=Outcome.FAILED, detail="still in the queue: not deleted")
-        elif verb == "hold" and same and row is not None and row.state is QueueState.HELD:
-            yield replace(each, outcome=Outcome.DONE, code=Code.HELD, detail="")
-        elif verb == "release" and same and row is not None and row.state is not QueueState.HELD:
-            yield replace(each, outcome=Outcome.DONE, code=Code.RELEASED, detail="")
 
 
 def _new_since(plan: Plan, host: HostPlan, link: Link, listing: QueueListing) -> int:
@@ -393,57 +395,3 @@ async def _logged(link: Link, ids: Sequence[str], since: float) -> dict[str, Cod
         if record.id is not None and record.id in ids and code and found.get(record.id) is not Code.BOUNCED:
             found[record.id] = code
     return found
-
-
-# --- what the journal keeps -----------------------------------------------------------------------------------------
-
-
-def _intent(plan: Plan, host: HostPlan, link: Link, journal: Journal) -> dict[str, Any]:
-    """Say what is about to be done, without an address in it; raises JournalFault."""
-    targets = [each.target for each in host.chosen]
-    where = query.parse(plan.where, "queue").node if plan.where else None
-    return {
-        "action": plan.action.id,
-        "host": host.host,
-        "host_key": host.fingerprint,
-        "mta": link.identity.mta,
-        "mta_version": link.identity.version,
-        "by": plan.order.by,
-        "reason": journal.veiled(plan.order.reason),
-        "where": "" if where is None else _filter(where, journal),
-        "keys": [each.key for each in targets],
-        "ids": [each.id for each in targets],
-        "fingerprints": [journal.seal(each.fingerprint) for each in targets],
-        "commands": [
-            {"argv": [journal.veiled(word) for word in each.argv], "stdin": journal.veiled(each.stdin)}
-            for each in host.commands
-        ],
-        "count": len(targets),
-        "undo_id": plan.order.undo_id,
-    }
-
-
-def _outcome(plan: Plan, host: HostPlan, intent: str, outcomes: Sequence[ItemOutcome]) -> dict[str, Any]:
-    """Say what came of it, by codes alone: details may hold a stranger's words."""
-    return {
-        "action": plan.action.id,
-        "host": host.host,
-        "intent": intent,
-        "undo_id": plan.order.undo_id,
-        "outcomes": [{"key": each.key, "id": each.id, "outcome": each.outcome, "code": each.code} for each in outcomes],
-        "counts": dict(counts(outcomes)),
-    }
-
-
-def _filter(node: Node, journal: Journal) -> str:
-    """Write a filter with pseudonyms in the place of all values that may name somebody, subjects among them."""
-    match node:
-        case And(terms=terms):
-            return " ".join(_filter(each, journal) for each in terms)
-        case Or(terms=terms):
-            return f"({' or '.join(_filter(each, journal) for each in terms)})"
-        case Not(term=term):
-            return f"not ({_filter(term, journal)})"
-        case Term():
-            value = query.literal(node.value) if node.field in _OPEN else journal.pseudonym(node.value)
-            return f"{node.field}{node.operator}{value}"

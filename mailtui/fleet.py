@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from mailtui.clock import SYSTEM, Clock
+from mailtui.collector import COLLECTOR
 from mailtui.errors import HostError, Refused, Unreachable
 from mailtui.journal import Journal, JournalFault, operator
 from mailtui.model import Identity, LinkState, LogCursor, Message, QueueRow
@@ -255,7 +256,8 @@ class Attendant:
         while True:
             if not self.paused or self._refresh.is_set():
                 self._refresh.clear()  # what is asked from here on wants a reading that begins later
-                await self._read_queue(link)
+                with COLLECTOR.bulk():
+                    await self._read_queue(link)
             try:
                 async with asyncio.timeout(self.host.refresh):
                     await self._refresh.wait()

@@ -31,6 +31,7 @@ from typing import Any, Final
 from mailtui.clock import SYSTEM, Clock
 from mailtui.errors import MailtuiError, UsageError
 from mailtui.model import plain_reason
+from mailtui.processes import process
 
 FORMAT: Final = 1
 """Format number of a record."""
@@ -100,6 +101,8 @@ class Journal:
         at = self._clock.wall()
         record_id = f"j-{int(at):x}-{secrets.token_hex(4)}"
         record: dict[str, Any] = {"format": FORMAT, "id": record_id, "at": at, "kind": kind}
+        if kind == "intent":
+            record["process"] = process()
         with self._written(), self._locked():
             months = self._months()
             month = max([_month_of(at), *months[-1:]])
@@ -124,6 +127,25 @@ class Journal:
                 record = _read(line)
                 if record is not None and record["at"] >= since:
                     yield record
+
+    def months(self) -> tuple[str, ...]:
+        """Give the months there are, newest first. Raises JournalFault."""
+        return tuple(month for month, _ in reversed(self._extents()))
+
+    def month(self, wanted: str, about: str = "", last: int = 0) -> Iterator[dict[str, Any] | None]:
+        """Give one month, oldest first, with None for a line that is no record.
+
+        `about` leaves out lines without it, `last` all but so many bytes at the end.
+        """
+        word = about.encode("ascii", "replace")
+        for month, size in self._extents():
+            for line in self._lines(month, size, last) if month == wanted else ():
+                if word in line:
+                    yield _read(line)
+
+    def size(self, month: str) -> int:
+        """Give the bytes of a month."""
+        return dict(self._extents()).get(month, 0)
 
     def verify(self) -> list[Fault]:
         """Hold every record against the one before it; where older months were erased, the first is taken as it is.
@@ -199,12 +221,15 @@ class Journal:
                     raise
                 return []
 
-    def _lines(self, month: str, size: int) -> Iterator[bytes]:
+    def _lines(self, month: str, size: int, last: int = 0) -> Iterator[bytes]:
         with (
             self._reading(),
             _opened(self._path(month), os.O_RDONLY) as descriptor,
             os.fdopen(os.dup(descriptor), "rb") as file,
         ):
+            if 0 < last < size:
+                file.seek(size - last)
+                size = last - len(file.readline(last))  # the first line is most likely half of one
             while size > 0 and (line := file.readline(size)):
                 size -= len(line)
                 yield line.removesuffix(b"\n")

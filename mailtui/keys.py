@@ -25,6 +25,8 @@ class Scope(StrEnum):
     ABOVE = "screens above a host"
     MESSAGE = "message"
     UNDO = "undo"
+    JOURNAL = "journal"
+    LIVE = "live"
     DIALOG = "dialog"
 
 
@@ -89,6 +91,7 @@ KEYS: Final = (
     Key("app.copy", "y", "copy", "Copy", Scope.APP, "Copy the host, id or line to the clipboard (OSC 52).", palette=True),
     Key("app.mouse", "m", "mouse", "Mouse off/on", Scope.APP, "Leave the mouse to the terminal, to select text.", palette=True),
     Key("app.undo", "U", "undo_list", "Undo list", Scope.APP, "What deletes set aside on all hosts, and what brings it back.", palette=True),
+    Key("app.journal", "J", "journal", "Journal", Scope.APP, "What was done from here on all hosts, newest first, and what came of it.", palette=True),
     Key("app.outcomes", "L", "outcomes", "Last outcomes", Scope.APP, "What became of each message of the last actions.", palette=True),
     Key("app.disarm", "X", "disarm", "Disarm", Scope.APP, "Let nothing be changed again on hosts that ask first.", palette=True),
     Key("overview.open", "enter,l,right", "open", "Open", Scope.OVERVIEW, "The host; from what needs attention, where the trouble shows.", 1),
@@ -124,6 +127,11 @@ KEYS: Final = (
     *_acts(Scope.MESSAGE),
     Key("undo.open", "enter,l,right", "open", "Show messages", Scope.UNDO, "The messages that this delete set aside.", 1),
     Key("undo.undo", "u", "undo", "Undo", Scope.UNDO, "Put them back where they came from.", 2, True),
+    Key("journal.open", "enter,l,right", "open", "Show all of it", Scope.JOURNAL, "Reason, literal commands, host key, and what became of each message.", 1),
+    Key("journal.undo", "u", "undo", "Undo", Scope.JOURNAL, "Bring back what this delete set aside, as far as the host still holds it.", 2, True),
+    Key("journal.verify", "v", "verify", "Verify", Scope.JOURNAL, "Hold every record against the one before it: was anything changed or left out?", 9, True),
+    Key("journal.older", "o", "older", "Older", Scope.JOURNAL, "Read one older month more.", 11, True),
+    Key("live.stop", "s", "stop", "Stop watching", Scope.LIVE, "The delivery itself goes on on the host: nothing may end it half done.", 1),
     Key("dialog.close", "escape", "app.back", "Close", Scope.DIALOG, "Close this.", 1),
     Key("dialog.up", "up", "scroll(-1)", "Up", Scope.DIALOG),
     Key("dialog.down", "down", "scroll(1)", "Down", Scope.DIALOG),
@@ -147,6 +155,7 @@ PLAN_KEYS: Final = (
     ("y", "Do it; nothing happens in the first second, nor when the plan is older than a minute"),
     ("Esc Enter", "Cancel: it has the focus"),
     ("Tab", "To where a word must be typed; it cannot be pasted"),
+    ("e", "Write why: for the journal, the host's log and its vault; Enter or Esc ends that"),
     ("w", "Take whole messages along, also their recipients that the filter does not match"),
     ("s", "Stop after this batch, while an action runs"),
 )
@@ -166,6 +175,7 @@ LEGEND: Final = (
     ("* 3 marked", "Chosen for the next action; they stay marked over sorting, filters and refreshes"),
     ("ask", "Nothing is changed on the host before a plan was confirmed; that arms it for 15 minutes"),
     ("ARMED 14 min", "Confirmed plans are carried out on this host; X disarms it"),
+    ("CUT OFF", "Whoever did it died in the act: the host's queue and vault decide, once it is connected"),
     ("unknown", "The link died in the act: reading the queue again decides; nothing is repeated by itself"),
 )
 """What signs and words on the screens mean, for help."""

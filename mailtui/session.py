@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mailtui.clock import SYSTEM, Clock
-from mailtui.errors import HostError, NoMta, TimedOut, Unreachable, Unsupported
+from mailtui.errors import HostError, NoMta, Refused, TimedOut, Unreachable, Unsupported
 from mailtui.model import (
     Acted,
     Capability,
@@ -20,6 +20,7 @@ from mailtui.model import (
     Order,
     QueueRow,
     RemoteCommand,
+    Spoken,
     Stats,
     Target,
     UndoSet,
@@ -38,6 +39,9 @@ T = TypeVar("T")
 
 SAMPLE_PATIENCE = 30.0
 """Seconds that a sample may take, at least; then the stream is begun anew."""
+
+LIVE_PATIENCE = 30.0
+"""Seconds within which a retry that is watched must give a sign of life; the host gives one every two seconds."""
 
 STATS_PAUSE = 1.0
 """Seconds between the two samples that a one-shot `stats` takes its rates from."""
@@ -168,6 +172,43 @@ class Link:
     async def act(self, verb: str, targets: Sequence[Target], order: Order) -> Acted:
         """Do one batch; raises Refused where the gate is closed. A lost link makes outcomes `unknown`."""
         return await self._ask(self.mta.act(self.identity, verb, targets, order))
+
+    async def live(
+        self, targets: Sequence[Target], order: Order, heard: Callable[[Spoken], None], left: asyncio.Event
+    ) -> Acted:
+        """Retry messages and pass on each line of their dialogue, until the host is done or `left` is set.
+
+        The deliveries go on in either case, and when the link is lost: then outcomes are `unknown`. Raises Refused
+        where nothing was done.
+        """
+        request = self.mta.live_request(self.identity, targets, order)
+        parser = self.mta.live_parser(targets)
+
+        async def listen() -> HostError | TimeoutError | None:
+            try:
+                async with self.transport.stream(request) as events:
+                    while True:
+                        async with asyncio.timeout(LIVE_PATIENCE):
+                            event = await anext(events, None)
+                        if event is None:
+                            return None
+                        for line in parser.feed(event):
+                            heard(line)
+            except (HostError, TimeoutError) as error:
+                return error
+
+        async def leave() -> None:
+            await left.wait()
+            listening.cancel()
+
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(listen())
+            leaving = group.create_task(leave())
+            listening.add_done_callback(lambda _: leaving.cancel())
+        failure = None if listening.cancelled() else listening.result()
+        if isinstance(failure, Refused):
+            raise failure
+        return parser.acted(stopped=listening.cancelled())
 
     async def undo_sets(self) -> tuple[UndoSet, ...]:
         """Read what the vault on the host holds."""

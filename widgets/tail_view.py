@@ -176,8 +176,7 @@ class TailView(LineView):
         """Say that lines were added or dropped; many calls make one repaint."""
         if self._flush_pending or not self.is_attached:
             return
-        wait = self._flushed + FLUSH_SECONDS - monotonic()
-        if wait <= 0:
+        if (wait := self._flushed + FLUSH_SECONDS - monotonic()) <= 0:
             self._flush()
         else:
             self._flush_pending = True
@@ -346,6 +345,8 @@ class TailView(LineView):
         self._flush_pending = False
         self._flushed = monotonic()
         self._settle()
+        for place in self._places() if self.is_attached else ():
+            self._strips(place.line)  # now, so that the frame only has to paint them
 
     def _settle(self) -> None:
         """Bring the place within the lines that are there, show it on the scroll bar and repaint."""
@@ -431,13 +432,12 @@ class TailView(LineView):
         if width <= 0:
             return (Strip(gutter),)
         segments = segments_of(self._source.line(number), self.visual_for)
-        rows = [segments]
-        if self.wrap:
-            rows = fold(segments, width, Segment(f"{self.glyphs.wrapped} ", self.style_for("tail-view--wrapped")))
+        sign = Segment(f"{self.glyphs.wrapped} ", self.style_for("tail-view--wrapped"))
+        rows = fold(segments, width, sign) if self.wrap else [segments]
         return tuple(Strip([*gutter, *fit(row, width, "left", ground, self.glyphs.ellipsis)]) for row in rows)
 
     def _with_cursor_on(self, strip: Strip) -> Strip:
-        over = self.style_for("tail-view--cursor" if self.has_focus else "tail-view--cursor-blurred")
+        over = self.style_for(f"tail-view--cursor{'' if self.has_focus else '-blurred'}")
         sign = self._ground + over + self.style_for("tail-view--cursor-sign")
         rest = [Segment(text, style + over if style else over) for text, style, _ in strip][1:]
         return Strip([Segment(self.glyphs.cursor, sign), *rest])
@@ -446,5 +446,5 @@ class TailView(LineView):
         text = self.badge()
         if not text or len(text) > width:
             return strip
-        style = self._ground + self.style_for("tail-view--badge")
-        return Strip([*strip.crop(0, width - len(text)), Segment(text, style)])
+        badge = Segment(text, self._ground + self.style_for("tail-view--badge"))
+        return Strip([*strip.crop(0, width - len(text)), badge])

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from textual.worker import WorkType
+
 from mailtui import actions
+from mailtui.acting.past import Past
 from mailtui.acting.running import Running
-from mailtui.actions import ActionSpec, Danger, HostPlan, Plan
+from mailtui.actions import ActionSpec, Chosen, Danger, HostPlan, Plan
 from mailtui.errors import HostError, MailtuiError
 from mailtui.execute import new_undo_id
 from mailtui.journal import operator
-from mailtui.model import Capability, Code, Order, UndoSet
+from mailtui.model import Capability, Code, Order, RemoteCommand, UndoSet
 from mailtui.panes.choosing import choose
 from mailtui.panes.pane import AskAction, AskUndo
 from mailtui.screens.cards import kept_lines, outcome_words, plan_card, undo_card
@@ -32,6 +36,41 @@ UNDO: Final = ActionSpec("undo", "Undo", "u", Danger.REVERSIBLE, "undo", "Bring 
 """Not of the table: it is done to what a delete set aside, not to messages."""
 
 
+PAUSE: Final = 0.1
+"""Seconds without a key after which the plan is made anew with the reason as it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A plan for one host that may be confirmed."""
+
+    plan: Plan
+    host: HostPlan
+    expired: int
+    """Messages that will bounce after the next attempt."""
+
+    def because(self, reason: str, link: Link) -> _Offer:
+        """Give the same plan, on the same messages as they were seen, with a reason."""
+        order = replace(self.plan.order, reason=reason)
+        host = replace(self.host, commands=_commands(self.plan.action, self.host.chosen, order, link))
+        return _Offer(replace(self.plan, order=order, hosts=(host,)), host, self.expired)
+
+
+def _commands(spec: ActionSpec, chosen: Sequence[Chosen], order: Order, link: Link) -> tuple[RemoteCommand, ...]:
+    batches = actions.batches(chosen) if chosen else [()] if not spec.of_messages else []
+    return tuple(
+        command for batch in batches for command in link.commands(spec.id, [each.target for each in batch], order)
+    )
+
+
+def _cards(offers: Sequence[_Offer], arms: float, now: float) -> list[Card]:
+    others = ("take whole messages along", "leave those with other recipients alone") if len(offers) > 1 else ("",)
+    return [
+        plan_card(each.plan, each.host, arms=arms, expired=each.expired, now=now, other=other)
+        for each, other in zip(offers, others, strict=True)
+    ]
+
+
 class Acting:
     """What the console does to mail."""
 
@@ -39,6 +78,7 @@ class Acting:
         self._console = console
         self._fleet = console.fleet
         self.running = Running(console)
+        self.past = Past(console, self)
 
     # --- what the header and help say -------------------------------------------------------------------------------
 
@@ -69,11 +109,17 @@ class Acting:
     def ask(self, asked: AskAction) -> None:
         """Plan an action and show the plan."""
         spec = actions.action(asked.action)
+        if spec.live and self.running.reopen(asked.host):
+            return
         link = self._admitted(asked.host, spec)
         if link is None:
             return
         if spec.of_messages and not asked.rows:
             self.running.say("no message is chosen", "warning")
+            return
+        if spec.most and len(asked.rows) > spec.most:
+            count = f"{spec.title} watches {spec.most} messages at most, {len(asked.rows):,} are chosen"
+            self.running.say(f"{count}: r retries any number of them", "warning", 8)
             return
         self._console.run_worker(self._plan(spec, asked, link), group="plan", exclusive=True)
 
@@ -98,47 +144,65 @@ class Acting:
         undo_id = new_undo_id(self._console.clock) if spec.danger is Danger.UNDOABLE else ""
         order = Order(by=operator(), undo_id=undo_id, keep=keep)
 
-        def made(*, whole: bool) -> tuple[Plan, HostPlan, int]:
+        def made(*, whole: bool) -> _Offer:
             decode = partial(self._fleet.store.decode, asked.host)
             found = choose(spec, asked.host, asked.rows, link.target, decode, where=asked.where, whole=whole, now=now)
-            targets = [each.target for each in found.chosen]
-            batches = actions.batches(found.chosen) if found.chosen else [()] if not spec.of_messages else []
-            commands = tuple(
-                command
-                for batch in batches
-                for command in link.commands(spec.id, [each.target for each in batch], order)
+            host = HostPlan(
+                asked.host, link.host_key, found.chosen, found.skipped, _commands(spec, found.chosen, order, link)
             )
-            host = HostPlan(asked.host, link.host_key, found.chosen if targets else (), found.skipped, commands)
-            return Plan(spec, order, (host,), made_at, asked.where), host, found.expired
+            return _Offer(Plan(spec, order, (host,), made_at, asked.where), host, found.expired)
 
         try:
-            plans = [await asyncio.to_thread(made, whole=False)]
-            if any(each.code is Code.OUTSIDE_FILTER for each in plans[0][1].skipped):
-                plans.append(await asyncio.to_thread(made, whole=True))
+            offers = [await asyncio.to_thread(made, whole=False)]
+            if any(each.code is Code.OUTSIDE_FILTER for each in offers[0].host.skipped):
+                offers.append(await asyncio.to_thread(made, whole=True))
         except MailtuiError as error:
-            self.running.say(f"{spec.title} on {asked.host}: {error.message}; {error.cure}", "error")
+            cure = error.cure.replace("sudoers HOST", f"sudoers {asked.host}")
+            self.running.say(f"{spec.title} on {asked.host}: {error.message}; {cure}", "error", 12)
             return
-        if spec.of_messages and not any(plan.count for plan, _, _ in plans):
-            words = outcome_words(plans[0][1].skipped)
-            detail = next((each.detail for each in plans[0][1].skipped if each.detail), "")
+        if spec.of_messages and not any(each.plan.count for each in offers):
+            skipped = offers[0].host.skipped
+            words = outcome_words(skipped)
+            detail = next((each.detail for each in skipped if each.detail), "")
             self.running.say(f"{spec.title}: nothing to do: {words}" + (f" ({detail})" if detail else ""), "warning", 8)
             return
-        others = ("take whole messages along", "leave those with other recipients alone")
         arms = self._arms(asked.host)
+        cards = await asyncio.to_thread(_cards, offers, arms, now)
 
-        def carded() -> list[Card]:
-            return [
-                plan_card(plan, host, arms=arms, expired=late, now=now, other=other if len(plans) > 1 else "")
-                for (plan, host, late), other in zip(plans, others, strict=False)
-            ]
+        async def reason(screen: PlanScreen, words: str) -> None:
+            await asyncio.sleep(PAUSE)  # whoever types on has this called again
+            try:
+                new = [await asyncio.to_thread(each.because, words, link) for each in offers]
+            except MailtuiError as error:  # then what is shown stays, and nothing can be confirmed
+                self.running.say(f"{spec.title} on {asked.host}: {error.message}; {error.cure}", "error")
+                return
+            shown = await asyncio.to_thread(_cards, new, arms, now)
+            offers[:] = new
+            if screen.is_current:
+                screen.show_cards(shown, words)
 
-        cards = await asyncio.to_thread(carded)
-        self._confirm(cards, [partial(self.running.start, plan, host) for plan, host, _ in plans], asked.host)
+        def reasoned(screen: PlanScreen, words: str) -> None:
+            self.work(partial(reason, screen, words), "reason")
+
+        def start(number: int) -> None:
+            self.running.start(offers[number].plan, offers[number].host)
+
+        self._confirm(cards, start, asked.host, reasoned)
+
+    def work(self, what: WorkType[None], group: str) -> None:
+        """Do something in the background, in place of what its group does: begun only when there is time for it."""
+        self._console.run_worker(what, group=group, exclusive=True)
 
     def _arms(self, host: str) -> float:
         return ARMED if self._fleet.gate(host).read_only else 0.0
 
-    def _confirm(self, cards: Sequence[Card], starts: Sequence[Callable[[], None]], host: str) -> None:
+    def _confirm(
+        self,
+        cards: Sequence[Card],
+        start: Callable[[int], None],
+        host: str,
+        reasoned: Callable[[PlanScreen, str], None] | None = None,
+    ) -> None:
         arming = bool(self._arms(host))
 
         def answered(number: int | None) -> None:
@@ -154,9 +218,9 @@ class Acting:
             except HostError as error:
                 self.running.say(f"{error.message}; {error.cure}", "error")
                 return
-            starts[number]()
+            start(number)
 
-        self._console.push_screen(PlanScreen(cards, self._console.clock), answered)
+        self._console.push_screen(PlanScreen(cards, self._console.clock, reasoned), answered)
 
     # --- undo -------------------------------------------------------------------------------------------------------
 
@@ -174,6 +238,12 @@ class Acting:
             return
         self._console.run_worker(self._find_undo(asked.host, undo_id, link), group="plan", exclusive=True)
 
+    def ask_undo_of(self, host: str, undo_id: str) -> None:
+        """Show what undoing a delete would do, by the id under which its host keeps it."""
+        link = self._admitted(host, UNDO)
+        if link is not None:
+            self._console.run_worker(self._find_undo(host, undo_id, link), group="plan", exclusive=True)
+
     async def _find_undo(self, host: str, undo_id: str, link: Link) -> None:
         try:
             sets = await link.undo_sets()
@@ -182,7 +252,8 @@ class Acting:
             return
         kept = next((each for each in sets if each.undo_id == undo_id), None)
         if kept is None:
-            self.running.say(f"what was deleted last on {host} is not there any more; U lists what is", "warning")
+            why = "brought back or purged already, or its time is over"
+            self.running.say(f"{host} holds nothing of {undo_id} any more: {why}; U lists what is there", "warning", 8)
         else:
             self._plan_undo(kept)
 
@@ -191,7 +262,7 @@ class Acting:
             self.running.say(f"there is nothing to bring back of it: it is {kept.state}", "warning")
             return
         card = undo_card(kept, arms=self._arms(kept.host), now=self._console.clock.wall())
-        self._confirm([card], [partial(self._start_undo, kept)], kept.host)
+        self._confirm([card], lambda _: self._start_undo(kept), kept.host)
 
     def _start_undo(self, kept: UndoSet) -> None:
         self.running.start_undo(kept, Order(by=operator(), undo_id=kept.undo_id), self._relist)
@@ -200,6 +271,7 @@ class Acting:
         """Ask again what is set aside, where that is on screen."""
         if isinstance(self._console.screen, UndoScreen):
             self.list_undo(self._console.screen)
+        self.past.read_again()
 
     def list_undo(self, screen: UndoScreen) -> None:
         """Ask every connected host what deletes set aside there."""

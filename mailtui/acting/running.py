@@ -5,8 +5,9 @@ Whatever comes back from the fleet's tasks enters the app through `call_later`: 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
@@ -16,17 +17,19 @@ from textual.timer import Timer
 
 from mailtui.actions import HostPlan, Plan
 from mailtui.errors import MailtuiError, Unreachable
-from mailtui.execute import HostResult, Progress, execute, settle
+from mailtui.execute import HostResult, Progress, settle
 from mailtui.journal import Journal, JournalFault
-from mailtui.model import Code, Order, Outcome, UndoSet
+from mailtui.model import Acted, Code, Order, Outcome, Spoken, Target, UndoSet
 from mailtui.panes.pane import cell
-from mailtui.screens.cards import messages, outcome_lines, outcome_words
+from mailtui.screens.cards import live_words, messages, outcome_lines, outcome_words
 from mailtui.screens.host import HostScreen
+from mailtui.screens.live import LiveScreen, Talk
 from mailtui.screens.progress import LinesScreen, ProgressScreen
 from mailtui.session import Link
 from mailtui.store import Topic
 from mailtui.text import show_line
 from mailtui.undoing import undo
+from mailtui.unfinished import carry_out
 
 if TYPE_CHECKING:
     from mailtui.app import Console
@@ -50,6 +53,8 @@ class Run:
     total: int
     stopping: bool = False
     screen: ProgressScreen | None = None
+    talk: Talk | None = None
+    """Its dialogue, for what is watched."""
     timer: Timer | None = None
     done: int = 0
     said: str = ""
@@ -91,6 +96,8 @@ class Running:
         """By host: one action at a time."""
         self.last_undo: dict[str, str] = {}
         """The undo id of the last delete from here, by host."""
+        self.left = 0
+        """Messages of which a console before this one left the outcome open."""
         self._open: dict[str, Open] = {}
         self._settling: set[str] = set()
         self._results: deque[tuple[str, HostResult]] = deque(maxlen=KEPT)
@@ -109,7 +116,7 @@ class Running:
 
     def doing(self) -> str:
         """Say what runs, and what nobody knows the end of; empty where there is nothing."""
-        unknown = sum(each.count for each in self._open.values())
+        unknown = self.left + sum(each.count for each in self._open.values())
         words = [f"{run.title}: {run.done:,}/{run.total:,}" for run in self.runs.values()]
         return " · ".join([*words, *([f"{unknown:,} unknown"] if unknown else [])])
 
@@ -129,6 +136,9 @@ class Running:
         for screen in self._console.screen_stack:
             if isinstance(screen, HostScreen) and screen.host == host.host:
                 screen.queue.set_marked(screen.queue.marked - keys)
+        if plan.action.live:
+            self._start_live(plan, host)
+            return
         run = self._begin(host.host, plan.action.title, len(host.chosen))
 
         def step(progress: Progress) -> None:
@@ -136,9 +146,48 @@ class Running:
 
         async def work() -> HostResult:
             link = self._link(host.host)
-            return await execute(plan, host, link, self._journal(), progress=step, stop=lambda: run.stopping)
+            return await carry_out(plan, host, link, self._journal(), progress=step, stop=lambda: run.stopping)
 
         self._run(run, work, partial(self._ended, plan, host))
+
+    def _start_live(self, plan: Plan, host: HostPlan) -> None:
+        """Carry a plan out and show the dialogue; what ends the watching ends no delivery."""
+        left = asyncio.Event()
+        run = self.runs[host.host] = Run(host.host, plan.action.title, len(host.chosen))
+        ids = [each.target.id for each in host.chosen]
+        talk = run.talk = Talk(host.host, ids, left.set, self._console.clock)
+        self.reopen(host.host)
+
+        def hear(line: Spoken) -> None:
+            self._console.call_later(talk.hear, line)
+
+        async def work() -> HostResult:
+            link = self._link(host.host)
+
+            async def act(targets: Sequence[Target], order: Order) -> Acted:
+                return await link.live(targets, order, hear, left)
+
+            return await carry_out(plan, host, link, self._journal(), act=act)
+
+        self._run(run, work, partial(self._watched, talk, plan, host))
+
+    def _watched(self, talk: Talk, plan: Plan, host: HostPlan, result: HostResult) -> None:
+        """Say on its screen how a retry ended; in passing too where nobody looks there."""
+        codes = {each.code for each in result.outcomes}
+        good = not result.error and codes == {Code.DELIVERED}
+        words = result.error or live_words(result.outcomes)
+        talk.end(words, "bold $success" if good else "bold $error" if result.error else "bold $warning")
+        seen = talk.screen is not None and talk.screen.is_current
+        self._ended(plan, host, result, silent=seen and not result.error)
+
+    def reopen(self, host: str) -> bool:
+        """Show a retry that is watched, again where its screen was left; tells whether one runs."""
+        run = self.runs.get(host)
+        if run is None or run.talk is None:
+            return False
+        if run.talk.screen is None:
+            self._console.push_screen(LiveScreen(self._fleet.store, run.talk, self._console.clock))
+        return True
 
     def _link(self, host: str) -> Link:
         link = self._fleet.link(host)
@@ -192,13 +241,14 @@ class Running:
             self._console.push_screen(run.screen)
             run.screen.show(run.done, run.said)
 
-    def _ended(self, plan: Plan, host: HostPlan, result: HostResult) -> None:
+    def _ended(self, plan: Plan, host: HostPlan, result: HostResult, *, silent: bool = False) -> None:
         if result.undo_id and any(each.code is Code.MOVED for each in result.outcomes):
             self.last_undo[host.host] = result.undo_id
         opened = Open(plan, host, result, self._fleet.link(host.host), self._console.clock.monotonic())
         if opened.count:
             self._open[host.host] = opened
-        self._tell(plan.action.title, result)
+        if not silent:
+            self._tell(plan.action.title, result)
 
     def _tell(self, title: str, result: HostResult) -> None:
         told = outcome_words(result.outcomes)

@@ -240,7 +240,9 @@ def vault(link: Link) -> Iterator[Finding]:
 def tools(link: Link) -> Iterator[Finding]:
     """Tell which helpers a host lacks."""
     if not link.identity.fact("perl"):
-        told = "no perl: queue files are read more slowly, and there is neither delete nor undo"
+        told = "no perl: queue files are read more slowly"
+        if not link.identity.fact("python3"):
+            told = "no perl and no python3: queue files are read more slowly, and there is neither delete nor undo"
         yield Finding("tools", Status.INFO, told)
     if not link.identity.fact("sudo"):
         yield Finding("tools", Status.INFO, "no sudo: the login can do what its own rights allow")

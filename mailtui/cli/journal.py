@@ -63,11 +63,25 @@ def run(args: Namespace) -> int:
 def _print(args: Namespace) -> int:
     since = 0.0 if args.since is None else moment(args.since, SYSTEM.wall())
     kept = journal()
-    rows = [record(each) for each in kept.records(since)]
+    cut = _cut_off(kept)
+    rows = [record(each, cut_off=each["id"] in cut) for each in kept.records(since)]
     if not rows:
         say.remark("the journal has no record" + ("" if args.since is None else " since then"))
+    for each in cut.values():
+        say.remark(f"cut off, or never answered for: {each}; the console has the host decide, once it is connected")
     write(args, _document(kept=Stream(lambda: rows), rows=rows))
     return DONE
+
+
+def _cut_off(kept: Journal) -> dict[str, str]:
+    """Say of the recent actions whose end no record tells what they are, by the id of their intent."""
+    from mailtui.entries import unfinished
+
+    left = [each.entry for each in unfinished(kept, SYSTEM.wall())]
+    return {
+        each.id: f"{each.action}{'' if each.count is None else f' of {each.count:,}'} on {each.host} at {iso(each.at)}"
+        for each in left
+    }
 
 
 def _verify(args: Namespace) -> int:
@@ -111,8 +125,8 @@ def _document(
     return Document("journal", body, lambda: rows, columns or COLUMNS, record=record)
 
 
-def record(found: dict[str, Any]) -> records.Object:
-    """Give a record: what all have, and the rest as it was written."""
+def record(found: dict[str, Any], *, cut_off: bool = False) -> records.Object:
+    """Give a record: what all have, and the rest as it was written; and whether its action has no end on record."""
     return {
         "format": found["format"],
         "id": found["id"],
@@ -121,6 +135,7 @@ def record(found: dict[str, Any]) -> records.Object:
         "fields": {name: value for name, value in found.items() if name not in _OWN},
         "prev": found["prev"],
         "hash": found["hash"],
+        "cut_off": cut_off,
     }
 
 
@@ -139,5 +154,6 @@ COLUMNS = (
     Column("AT", "at", form=lambda at: f"{(at or '')[:19]}Z"),
     Column("ID", "id"),
     Column("KIND", "kind"),
+    Column("END", "cut_off", form=lambda cut: "CUT OFF" if cut else ""),
     Column("WHAT", "fields", form=_fields),
 )

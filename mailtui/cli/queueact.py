@@ -226,6 +226,7 @@ class Act:
         """Do on one host what was planned there."""
         from mailtui import execute
         from mailtui.journal import JournalFault
+        from mailtui.unfinished import carry_out
 
         plan = prepared.plan
         if self._plan is None or plan.refused is not None or (self._spec.of_messages and not plan.chosen):
@@ -233,7 +234,7 @@ class Act:
         acting.arm(link)
         whole = replace(self._plan, order=prepared.order)
         try:
-            result = await execute.execute(
+            result = await carry_out(
                 whole,
                 plan,
                 link,

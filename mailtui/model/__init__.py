@@ -5,6 +5,7 @@ seconds (UTC), sizes bytes, durations seconds. What an MTA does not have is None
 """
 
 from mailtui.model.action import (
+    REASON_LENGTH,
     Acted,
     Code,
     ItemOutcome,
@@ -16,6 +17,8 @@ from mailtui.model.action import (
     UndoSet,
     plain_reason,
 )
+from mailtui.model.dialogue import Side, Spoken
+from mailtui.model.entry import Came, Entry, EntryItem, JournalPage, WholeEntry
 from mailtui.model.host import CAPABILITIES, Capability, Identity, LinkState
 from mailtui.model.log import LogCursor, LogEvent, LogRecord
 from mailtui.model.queue import (
@@ -50,16 +53,21 @@ from mailtui.model.service import (
 
 __all__ = [
     "CAPABILITIES",
+    "REASON_LENGTH",
     "Accepting",
     "Acted",
     "Basis",
+    "Came",
     "Capability",
     "Client",
     "Code",
+    "Entry",
+    "EntryItem",
     "Hold",
     "HoldBy",
     "Identity",
     "ItemOutcome",
+    "JournalPage",
     "KeptMessage",
     "Limit",
     "LinkState",
@@ -84,11 +92,14 @@ __all__ = [
     "RemoteCommand",
     "RunnerState",
     "Service",
+    "Side",
+    "Spoken",
     "Spool",
     "SpoolFile",
     "Stats",
     "Target",
     "UndoSet",
+    "WholeEntry",
     "domain_of",
     "plain_reason",
 ]

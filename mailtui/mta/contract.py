@@ -18,6 +18,7 @@ from mailtui.model import (
     QueueListing,
     QueueRow,
     RemoteCommand,
+    Spoken,
     Stats,
     Target,
     UndoSet,
@@ -107,6 +108,16 @@ class FollowParser(Protocol):
         """Take in one event."""
 
 
+class LiveParser(Protocol):
+    """Turns the events of a retry that is watched into its dialogue and its outcomes."""
+
+    def feed(self, event: Event) -> Sequence[Spoken]:
+        """Take in one event; raises Refused where the host said that nothing was done."""
+
+    def acted(self, *, stopped: bool) -> Acted:
+        """Give one outcome for each message; `stopped` where somebody stopped watching, else the link was lost."""
+
+
 class LogParser(Protocol):
     """Turns one host's log lines into records; keeps what it must remember between lines (STARTTLS by pid)."""
 
@@ -173,13 +184,25 @@ class Mta(Protocol):
     def commands(
         self, identity: Identity, verb: str, targets: Sequence[Target], order: Order
     ) -> tuple[RemoteCommand, ...]:
-        """Give the literal commands that a batch executes on the host; what a plan and `--dry-run` show."""
+        """Give the literal commands that a batch executes on the host; what a plan and `--dry-run` show.
+
+        Raises Refused where the login has no means for just this verb.
+        """
 
     def act(self, identity: Identity, verb: str, targets: Sequence[Target], order: Order) -> Procedure[Acted]:
         """Do one batch: retry, hold, release, delete, bounce (of targets) or flush (of none).
 
         Each target is held against what is on the host first. What the host did not tell of is `unknown`.
         """
+
+    def live_request(self, identity: Identity, targets: Sequence[Target], order: Order) -> Request:
+        """Give the request of a stream that retries messages and passes their dialogue on; raises Refused.
+
+        Each target is held against what is on the host first. The delivery itself ends with nothing that we do.
+        """
+
+    def live_parser(self, targets: Sequence[Target]) -> LiveParser:
+        """Make the parser of that stream; no secret passes it."""
 
     def undo_sets(self, host: str, identity: Identity) -> Procedure[Read[tuple[UndoSet, ...]]]:
         """Read what the vault on the host holds."""

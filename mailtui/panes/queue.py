@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
@@ -189,6 +190,8 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
             self._scan = Scan(self._wish)
             self._pull(self._scan)
             self.set_timer(SAY_AFTER, self._say)
+        elif len(self.table.source):
+            self._say()  # the ages grow by the second alone
         else:
             self.tick()
 
@@ -223,6 +226,8 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
         source = await scan.run(lambda: QueueSource(table.rows(View(*wish.sort, where)), now))
         resorted = self._shown_wish is not None and self._shown_wish.sort != wish.sort
         before = self._under
+        dropped = [self.table.source, self._shown_table, where]
+        where = None
         self._shown, self._shown_wish, self._shown_table = asked, wish, table
         self.table.sort = wish.sort
         self.table.set_source(source, empty=self._why_empty())
@@ -230,6 +235,7 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
             self.table.action_first()
         self._follow_marks(before)
         self._say()
+        await asyncio.to_thread(dropped.clear)  # a hundred thousand rows take milliseconds to go
 
     def _known(self, wanted: Callable[[QueueRow], bool], asked: tuple[object, ...]) -> Callable[[QueueRow], bool]:
         """Make a predicate that asks again only for rows that are not the same as when the same filter was shown."""

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
+from mailtui.collector import COLLECTOR
+
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -39,7 +41,8 @@ class Scan:
     async def run(self, work: Callable[[], R]) -> R:
         """Do the work in a thread and give what it found."""
         try:
-            return await asyncio.to_thread(work)
+            with COLLECTOR.bulk():
+                return await asyncio.to_thread(work)
         except asyncio.CancelledError:
             self.stop()
             raise

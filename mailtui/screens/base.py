@@ -15,6 +15,7 @@ from mailtui.panes.bindings import bindings
 from mailtui.panes.pane import Pane
 from mailtui.screens.footer import KeyLine
 from mailtui.screens.header import Header
+from mailtui.screens.painting import PartCompositor
 from mailtui.screens.tabs import PaneTabs
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class MailScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.PANES)
     NARROW: ClassVar[int] = 100
     """Under this width one pane shows at a time."""
+
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self._compositor = PartCompositor()
 
     @property
     def console(self) -> Console:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from textual.content import Content
@@ -24,7 +24,7 @@ COMMANDS: Final = 40
 STDIN: Final = 400
 """Characters of a command's input that are shown."""
 
-_DONE_WORDS: Final = {
+_DONE_WORDS: Final[Mapping[str, str]] = {
     Code.MOVED: "deleted",
     Code.BOUNCED: "bounced",
     Code.HELD: "held",
@@ -36,10 +36,9 @@ _DONE_WORDS: Final = {
 }
 """What is said of what was done."""
 
-_CODE_WORDS: Final = {
+_CODE_WORDS: Final[Mapping[str, str]] = {
     Code.IN_DELIVERY: "in delivery",
     Code.OUTSIDE_FILTER: "with recipients outside the filter",
-    Code.TIMEOUT: "not answered for",
 }
 
 
@@ -193,26 +192,45 @@ def state_words(kept: UndoSet) -> str:
 
 def outcome_words(outcomes: Iterable[ItemOutcome]) -> str:
     """Count outcomes in one sentence: `held 47, skipped 3: 2 in delivery, 1 changed`."""
-    by: dict[Outcome, Counter[Code]] = {each: Counter() for each in Outcome}
-    for each in outcomes:
-        by[each.outcome][each.code] += 1
-    parts = [f"{_DONE_WORDS.get(code, code.value)} {count:,}" for code, count in _ordered(by[Outcome.DONE])]
+    return count_words((outcome, code, count) for (outcome, code), count in _tally(outcomes).items())
+
+
+def live_words(outcomes: Sequence[ItemOutcome]) -> str:
+    """Say what came of a retry that was watched: of one message with the reason, of several by counts."""
+    if len(outcomes) != 1:
+        return outcome_words(outcomes)
+    (only,) = outcomes
+    words = _DONE_WORDS if only.outcome is Outcome.DONE else _CODE_WORDS
+    said = "outcome unknown" if only.outcome is Outcome.UNKNOWN else words.get(only.code, only.code.value)
+    return f"{said}: {only.detail}" if only.detail else said
+
+
+def _tally(outcomes: Iterable[ItemOutcome]) -> Counter[tuple[Outcome, str]]:
+    return Counter((each.outcome, each.code) for each in outcomes)
+
+
+def count_words(counted: Iterable[tuple[Outcome, str, int]]) -> str:
+    """Put outcomes and codes that were counted into one sentence."""
+    by: dict[Outcome, Counter[str]] = {each: Counter() for each in Outcome}
+    for outcome, code, count in counted:
+        by[outcome][code] += count
+    parts = [f"{_DONE_WORDS.get(code, code)} {count:,}" for code, count in _ordered(by[Outcome.DONE])]
     for outcome in (Outcome.SKIPPED, Outcome.FAILED, Outcome.UNKNOWN):
         codes = _ordered(by[outcome])
         if codes:
-            words = {**_CODE_WORDS, Code.TIMEOUT: "not begun"} if outcome is Outcome.SKIPPED else _CODE_WORDS
-            why = ", ".join(f"{count:,} {words.get(code, code.value)}" for code, count in codes)
+            words = {**_CODE_WORDS, Code.TIMEOUT: "not begun" if outcome is Outcome.SKIPPED else "not done"}
+            why = ", ".join(f"{count:,} {words.get(code, code)}" for code, count in codes)
             total = sum(count for _, count in codes)
             parts.append(f"{outcome.value} {total:,}" + (f": {why}" if outcome is not Outcome.UNKNOWN else ""))
     return ", ".join(parts)
 
 
-def _ordered(codes: Counter[Code]) -> list[tuple[Code, int]]:
+def _ordered(codes: Counter[str]) -> list[tuple[str, int]]:
     """Give the most frequent first, and equals always in the same order."""
     return sorted(codes.items(), key=lambda item: (-item[1], item[0]))
 
 
-_STYLES: Final = {
+OUTCOME_STYLES: Final = {
     Outcome.DONE: "$success",
     Outcome.SKIPPED: "$warning",
     Outcome.FAILED: "$error",
@@ -226,7 +244,7 @@ def outcome_lines(outcomes: Iterable[ItemOutcome]) -> list[Content]:
     ordered = sorted(outcomes, key=lambda each: worst.index(each.outcome))
     return [
         Content.assemble(
-            cell(f"  {each.outcome.value:<8}", _STYLES[each.outcome]),
+            cell(f"  {each.outcome.value:<8}", OUTCOME_STYLES[each.outcome]),
             cell(f"{each.id:<15} "),
             cell(f"{each.code.value:<15} ", "$muted"),
             cell(each.detail),

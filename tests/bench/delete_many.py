@@ -1,21 +1,26 @@
-"""10,000 messages set aside over SSH, against a perl loop on the host that does the same renames and directory syncs.
+"""10,000 messages deleted over SSH by the path of every action, against a perl loop on the host that does the same
+renames and directory syncs.
 
 The loop takes no lock, reads no file, writes no manifest and tells nothing: it is the least that any delete which can
-be undone would do. Both work through batches of 500; both are put back before the next pair.
+be undone would do. Both work through batches of 500; both are put back before the next pair. Ours writes its journal too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
+from pathlib import Path
 
+from mailtui.actions import Chosen, HostPlan, Plan, action
+from mailtui.execute import execute
+from mailtui.journal import Journal
 from mailtui.model import Order, Outcome
 from mailtui.session import Link
 from tests.bench import labqueue
 from tests.bench.measure import Report, pairs
 
 MESSAGES = 10_000
-BATCH = 500
 
 LEAST = r"""
 use strict; use IO::Handle; use Time::HiRes "time";
@@ -37,7 +42,10 @@ printf "%.6f\n", time - $began;
 
 
 def run(report: Report) -> None:
-    with labqueue.big_queue(MESSAGES) as lab, asyncio.Runner() as runner:
+    with (
+        tempfile.TemporaryDirectory() as folder, labqueue.big_queue(MESSAGES) as lab, asyncio.Runner() as runner
+    ):  # fmt: skip
+        journal = Journal(Path(folder) / "journal")
         host = labqueue.host(lab, "sm1-root")
         opened = Link.open(host)
         link = runner.run(opened.__aenter__())
@@ -50,14 +58,15 @@ def run(report: Report) -> None:
 
         async def delete() -> float:
             rows = (await link.queue()).listing.rows
-            targets = [link.target(row) for row in rows]
-            assert len(targets) == MESSAGES
+            chosen = tuple(Chosen(row, link.target(row)) for row in rows)
+            assert len(chosen) == MESSAGES
             order = Order(by="bench", undo_id=f"u-bench-{time.time_ns()}")
+            host = HostPlan(link.host.name, link.host_key, chosen)
+            plan = Plan(action("delete"), order, (host,), link.clock.monotonic())
             began = time.perf_counter()
-            for start in range(0, MESSAGES, BATCH):
-                acted = await link.act("delete", targets[start : start + BATCH], order)
-                assert all(each.outcome is Outcome.DONE for each in acted.outcomes), acted.outcomes[0]
+            result = await execute(plan, host, link, journal)
             taken = time.perf_counter() - began
+            assert all(each.outcome is Outcome.DONE for each in result.outcomes), result.outcomes[0]
             for kept in await link.undo_sets():
                 back = await link.undo(kept, order)
                 assert all(each.outcome is Outcome.DONE for each in back.outcomes)

@@ -10,8 +10,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
-from mailtui.app import SWITCH, calm_collector
+from mailtui.app import SWITCH
+from mailtui.collector import COLLECTOR
 from mailtui.config import Host
 from mailtui.fleet import MtaFormats
 from mailtui.mta.contract import QueueReading
@@ -30,8 +32,9 @@ PAIRS = 9
 async def read(link: Link, store: Store) -> tuple[float, QueueReading, QueueTable]:
     """Read the queue as the console does, up to the table that the store keeps; the wall seconds and what came."""
     began = time.perf_counter()
-    reading = await link.queue(None)
-    table = await asyncio.to_thread(store.prepare, QueueRead(link.host.name, time.time(), reading.listing))
+    with COLLECTOR.bulk():
+        reading = await link.queue(None)
+        table = await asyncio.to_thread(store.prepare, QueueRead(link.host.name, time.time(), reading.listing))
     return time.perf_counter() - began, reading, table
 
 
@@ -44,7 +47,12 @@ def by_command(lab: Lab) -> float:
 
 def compare(report: Report, lab: Lab, host: Host, what: str) -> None:
     """Measure one login in pairs with the command; all must be there."""
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, ExitStack() as stack:
+
+        async def calm() -> None:
+            stack.enter_context(COLLECTOR.calm())
+
+        runner.run(calm())
         opened = Link.open(host)
         link = runner.run(opened.__aenter__())
         try:
@@ -66,7 +74,6 @@ def compare(report: Report, lab: Lab, host: Host, what: str) -> None:
 
 
 def run(report: Report) -> None:
-    calm_collector()
     sys.setswitchinterval(SWITCH)
     with labqueue.big_queue(MESSAGES) as lab:
         compare(report, lab, labqueue.host(lab, "sm1-root"), "root over SSH")

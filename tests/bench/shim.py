@@ -1,7 +1,7 @@
 """The console with a clock on its event loop: run as `python -m tests.bench.shim`, with mailtui's own arguments.
 
-Measures the thread's CPU time of each callback. SIGUSR1 begins the measurement, the end of the program writes what was
-found to the file named by MAILTUI_BENCH_OUT.
+Measures the thread's CPU time of each callback. SIGUSR1 begins the measurement and SIGUSR2 ends it: what comes after, as
+the screen is left, is measured apart. The end of the program writes all to the file named by MAILTUI_BENCH_OUT.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,14 +23,18 @@ from mailtui.store import LogBuffer
 TOP = 12
 slices: list[float] = []
 longest: list[tuple[float, str]] = []
+leaving: list[float] = []
 lines = [0]
 began = [0.0]
+ended = [0.0]
 collecting = [0.0, 0.0]
 _run: Callable[[asyncio.Handle], None] = getattr(asyncio.Handle, "_run")  # noqa: B009
 _append = LogBuffer.append
 
 
 def collected(phase: str, info: dict[str, int]) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
     now = time.thread_time()
     if phase == "start":
         collecting[0] = now
@@ -43,7 +48,9 @@ def timed(handle: asyncio.Handle) -> None:
         _run(handle)
     finally:
         took = time.thread_time() - start
-        if began[0]:
+        if ended[0]:
+            leaving.append(took)
+        elif began[0]:
             slices.append(took)
             if took > 0.004 and (len(longest) < TOP or took > longest[-1][0]):
                 spent = 1000 * (collecting[1] - before)
@@ -71,11 +78,16 @@ def begin(*_: object) -> None:
     lines[0], began[0] = 0, time.monotonic()
 
 
+def end(*_: object) -> None:
+    ended[0] = time.monotonic()
+
+
 if __name__ == "__main__":
     setattr(asyncio.Handle, "_run", timed)  # noqa: B010
     setattr(LogBuffer, "append", counted)  # noqa: B010
     gc.callbacks.append(collected)
     signal.signal(signal.SIGUSR1, begin)
+    signal.signal(signal.SIGUSR2, end)
     try:
         status = main()
     finally:
@@ -83,7 +95,8 @@ if __name__ == "__main__":
             "slices": sorted(slices),
             "longest": longest,
             "lines": lines[0],
-            "seconds": time.monotonic() - began[0],
+            "seconds": ended[0] - began[0],
+            "leaving": max(leaving, default=0.0),
         }
         Path(os.environ["MAILTUI_BENCH_OUT"]).write_text(json.dumps(found))
     sys.exit(status)

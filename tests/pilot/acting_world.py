@@ -31,6 +31,7 @@ from mailtui.model import (
     QueueRow,
     QueueState,
     RemoteCommand,
+    Spoken,
     Target,
     UndoSet,
 )
@@ -43,6 +44,7 @@ from tests.pilot import world
 
 DONE = {
     "retry": Code.REQUESTED,
+    "live-retry": Code.DELIVERED,
     "hold": Code.HELD,
     "release": Code.RELEASED,
     "delete": Code.MOVED,
@@ -77,6 +79,8 @@ class ActingLink:
     """Outcomes of messages that are not as wanted."""
     fails: HostError | None = None
     waits: asyncio.Event | None = None
+    dialogue: Sequence[Spoken] = ()
+    """What is said where a retry is watched."""
     sets: list[UndoSet] = field(default_factory=list)
     undone: list[tuple[str, Order]] = field(default_factory=list)
     word: str = "6AM"
@@ -87,7 +91,8 @@ class ActingLink:
         return Target(row.key, row.id, row.queue, row.directory, row.state.value, row.identity.encode())
 
     def commands(self, verb: str, targets: Sequence[Target], order: Order) -> tuple[RemoteCommand, ...]:
-        return (RemoteCommand(("sendmail", f"-{verb}", self.word), "\n".join(each.id for each in targets)),)
+        why = (f"-Q{order.reason}",) if order.reason else ()
+        return (RemoteCommand(("sendmail", f"-{verb}", self.word, *why), "\n".join(each.id for each in targets)),)
 
     def _pass(self) -> None:
         if self.gate.read_only:
@@ -104,6 +109,22 @@ class ActingLink:
         if not targets:
             return Acted(requested=True)
         good = (Outcome.DONE, DONE[verb])
+        return Acted(tuple(ItemOutcome(each.key, each.id, *self.instead.get(each.key, good)) for each in targets))
+
+    async def live(
+        self, targets: Sequence[Target], order: Order, heard: Callable[[Spoken], None], left: asyncio.Event
+    ) -> Acted:
+        """Say what stands in `dialogue`, then wait for `waits` or for `left`."""
+        self._pass()
+        self.asked.append(("live-retry", tuple(each.key for each in targets)))
+        self.orders.append(order)
+        for line in self.dialogue:
+            heard(line)
+        while self.waits is not None and not self.waits.is_set() and not left.is_set():
+            await asyncio.sleep(0.01)
+        if self.fails is not None:
+            raise self.fails
+        good = (Outcome.DONE, Code.REQUESTED if left.is_set() else DONE["live-retry"])
         return Acted(tuple(ItemOutcome(each.key, each.id, *self.instead.get(each.key, good)) for each in targets))
 
     async def undo_sets(self) -> tuple[UndoSet, ...]:

@@ -68,7 +68,7 @@ def host(count: int, name: str = "mx1", **more: Any) -> HostPlan:
 
 
 def test_every_action_has_its_own_key_and_a_capability_that_logins_have() -> None:
-    assert [each.id for each in ACTIONS] == ["retry", "flush", "hold", "release", "delete", "bounce"]
+    assert [each.id for each in ACTIONS] == ["retry", "live-retry", "flush", "hold", "release", "delete", "bounce"]
     keys = [key for each in ACTIONS for key in each.key.split(",")]
     assert len(keys) == len(set(keys))
     assert {each.capability for each in ACTIONS} <= set(CAPABILITIES)

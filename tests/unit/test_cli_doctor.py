@@ -143,6 +143,20 @@ def test_who_may_delete_is_told_how_the_vault_is_emptied(means: str) -> None:
     assert all(each.advice.endswith(": 17 4 * * * mailtui undo purge --expired --yes") for each in told)
 
 
+@pytest.mark.parametrize(
+    ("perl", "python3", "told"),
+    [
+        ("/p", "", []),
+        ("", "/y", ["no perl: queue files are read more slowly"]),
+        ("", "", ["no perl and no python3: queue files are read more slowly, and there is neither delete nor undo"]),
+    ],
+)
+def test_what_a_host_lacks_is_told(perl: str, python3: str, told: list[str]) -> None:
+    facts = (("perl", perl), ("python3", python3), ("sudo", "/s"))
+    link: Any = SimpleNamespace(identity=Identity("sendmail", "8", (), 0.0, "oncall", facts))
+    assert [each.summary for each in doctorhost.tools(link)] == told
+
+
 def test_only_the_listing_of_sudo_is_read_for_rules(run: Run, world: World) -> None:
     world.evidence = (Evidence("sudo -n /usr/sbin/sendmail -bp -v", b"     (reason) of a stranger: *\n", 0),)
     assert "sudo" not in found(run, "mx1")[1]

@@ -14,7 +14,7 @@ import pytest
 from mailtui.cli.journal import journal as journal_of
 from mailtui.clock import Clock
 from mailtui.errors import Refused, Unreachable
-from mailtui.journal import Journal, default_directory
+from mailtui.journal import Journal, default_directory, operator
 from mailtui.model import CAPABILITIES, KeptMessage, Outcome, UndoSet
 from tests.unit.cli_world import ESCAPES, NOW, Run, World, run, valid, world
 
@@ -321,6 +321,17 @@ def test_the_journal_tells_what_was_done(run: Run, months: Journal) -> None:
     out = run("journal")[1]
     assert "action=delete host=mx1 count=2" in out
     assert not ESCAPES.search(out.replace("\n", ""))
+
+
+def test_what_was_cut_off_is_marked(run: Run) -> None:
+    made = Journal(default_directory())
+    about = {"action": "delete", "host": "mx1", "keys": ["mx1:/q:a"], "ids": ["a"], "by": operator()}
+    made.append("intent", {**about, "process": "1-0"})
+    made.append("intent", about)
+    assert [each["cut_off"] for each in records(run)] == [True, False], "what this process began may still run"
+    _, out, err = run("journal")
+    assert out.count("CUT OFF") == 1
+    assert "cut off, or never answered for: delete of 1 on mx1" in err
 
 
 def test_an_empty_journal_says_so(run: Run) -> None:

@@ -33,7 +33,7 @@ from mailtui.demo.maillog import Entry, MailLog
 from mailtui.demo.place import own_directory
 from mailtui.demo.world import World, shares
 from mailtui.errors import MailtuiError, UsageError
-from mailtui.model import Accepting, Code, LogEvent, Order, QueueRow, QueueState, RunnerState
+from mailtui.model import Accepting, Code, LogEvent, Order, Outcome, QueueRow, QueueState, RunnerState
 from mailtui.mta.contract import KnownQueue
 from mailtui.mta.sendmail import queuefile
 from mailtui.mta.sendmail.log import log_parser
@@ -543,6 +543,26 @@ def logged(fleet: DemoFleet, name: str, identifier: str) -> list[tuple[LogEvent,
     return [(record.event, record.text) for record in map(parser.record, lines)]
 
 
+async def test_a_live_retry_shows_the_whole_dialogue_without_the_password(tmp_path: Path) -> None:
+    async with still_fleet(tmp_path, 300) as fleet, linked(fleet, "mx1") as link:
+        link.gate.arm()
+        answer_always(fleet, "mx1", 1.0)
+        rows = (await link.queue()).listing.rows
+        row = next(each for each in rows if b"grey.example" in each.domains and each.state is QueueState.DEFERRED)
+        said: list[bytes] = []
+        acted = await link.live([link.target(row)], Order(by="a"), lambda line: said.append(line.text), asyncio.Event())
+        assert [(each.outcome, each.code) for each in acted.outcomes] == [(Outcome.DONE, Code.DELIVERED)]
+        asked = said.index(b">>> AUTH LOGIN")
+        assert said[asked + 2 : asked + 6] == [
+            b">>> ***",
+            b"334 UGFzc3dvcmQ6",
+            b">>> ***",
+            b"235 2.7.0 Authentication successful",
+        ]
+        assert b">>> ." in said
+        assert said[-1].startswith(b"221 ")
+
+
 @pytest.mark.parametrize(("name", "client"), [("mx1", False), ("mx3", False), ("mx3", True)])
 async def test_a_hold_renames_the_control_file_and_a_release_gives_it_back(
     tmp_path: Path, name: str, client: bool
@@ -953,6 +973,7 @@ async def test_every_verb_in_this_process(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("MAILTUI_DEMO_NAME", "mx1")
         monkeypatch.setenv("TZ", "UTC")
         (cf,) = root.glob("**/sendmail.cf")
+        monkeypatch.setenv("MAILTUI_DEMO_HURRY", "1")
 
         def sendmail(*words: str) -> None:
             monkeypatch.setattr("sys.argv", ["acting.py", str(cf), *words])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -411,6 +412,85 @@ async def test_stop_works_between_two_batches(make: Make) -> None:
     assert said(result)[509:511] == [(Outcome.DONE, Code.HELD), (Outcome.SKIPPED, Code.TIMEOUT)]
     assert result.outcomes[-1].detail == "not begun: stopped before"
     assert verdict(result.outcomes) == PARTLY
+
+
+class Slow(FakeLink):
+    """A host on which each batch takes until it is let go."""
+
+    def __init__(self, rows: Sequence[QueueRow] = ()) -> None:
+        super().__init__(rows)
+        self.gates: list[asyncio.Event] = []
+        self.came = asyncio.Condition()
+
+    async def act(self, verb: str, targets: Sequence[Target], order: Order) -> Acted:
+        gate = asyncio.Event()
+        async with self.came:
+            self.gates.append(gate)
+            self.came.notify_all()
+        await gate.wait()
+        return await super().act(verb, targets, order)
+
+    async def begun(self, count: int) -> None:
+        async with self.came:
+            await self.came.wait_for(lambda: len(self.gates) >= count)
+        for _ in range(20):  # whoever would begin another batch has had its turn
+            await asyncio.sleep(0)
+        assert len(self.gates) == count
+
+
+@pytest.mark.parametrize(("verb", "lanes"), [("delete", 2), ("hold", 1)])
+async def test_the_first_batch_of_a_delete_goes_alone_and_then_two_at_once(make: Make, verb: str, lanes: int) -> None:
+    world = make(verb, 2 * MANY)
+    world.link = link = Slow([each.row for each in world.host.chosen])
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(world.run())
+        await link.begun(1)
+        for number in range(5):
+            link.gates[number].set()
+            await link.begun(min(5, number + 1 + lanes))
+    result = running.result()
+    assert [len(keys) for _, keys in link.asked] == [10, 500, 500, 500, 490]
+    assert [len(each.outcomes) for each in world.steps] == [10, 500, 500, 500, 490]
+    assert (world.steps[0].done, world.steps[-1].done) == (10, 2000)
+    assert {each.outcome for each in result.outcomes} == {Outcome.DONE}
+    assert sorted(each["counts"]["done"] for each in world.records("outcome")) == [10, 490, 500, 500, 500]
+
+
+async def test_a_delete_that_is_cut_lets_what_runs_beside_it_end_and_begins_no_other(make: Make) -> None:
+    world = make("delete", 2 * MANY)
+    world.link = link = Slow([each.row for each in world.host.chosen])
+
+    def lost(number: int, targets: Sequence[Target]) -> Acted | None:
+        if number == 2:
+            raise Unreachable("cut", "")
+        return None
+
+    link.acting = lost
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(world.run())
+        await link.begun(1)
+        link.gates[0].set()
+        await link.begun(3)
+        link.gates[1].set()
+        link.gates[2].set()
+    result = running.result()
+    assert len(link.gates) == 3
+    kinds = Counter(each.outcome for each in result.outcomes)
+    assert kinds == {Outcome.DONE: 510, Outcome.FAILED: 500, Outcome.SKIPPED: 990}, "what was cut is in the queue still"
+    assert [each.key for each in result.outcomes] == [each.target.key for each in world.host.chosen]
+    assert sorted(each["counts"]["unknown"] for each in world.records("outcome")) == [0, 0, 500]
+
+
+async def test_a_delete_that_is_given_up_leaves_no_batch_behind(make: Make) -> None:
+    world = make("delete", 2 * MANY)
+    world.link = link = Slow([each.row for each in world.host.chosen])
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(world.run())
+        await link.begun(1)
+        link.gates[0].set()
+        await link.begun(3)
+        running.cancel()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_stop_before_the_only_batch_is_too_late(make: Make) -> None:

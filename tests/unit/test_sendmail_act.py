@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,10 +20,11 @@ from mailtui.procedure import REGISTRY, Procedure, Reply, Request, play
 from mailtui.transport.drive import drive
 from mailtui.transport.gate import Gate
 from mailtui.transport.local import LocalTransport
+from tests.unit.vault_engines import ENGINES, only, stepped
 
 T = TypeVar("T")
-PERL = shutil.which("perl")
-needs_perl = pytest.mark.skipif(PERL is None, reason="perl is not installed: the vault is NOT tested")
+by_either = pytest.mark.usefixtures("vault_by")
+"""Run a test of the vault with perl alone on PATH, and with python3 alone."""
 
 STAND_IN = """#!/bin/sh
 # does as sendmail does with -Q, -qQ -Q and -qI; records how it was called
@@ -122,6 +123,12 @@ class Host:
         return self.top / "mqueue" / ".mailtui-undo"
 
 
+@pytest.fixture(params=ENGINES)
+def vault_by(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    only(tmp_path, monkeypatch, request.param)
+    return str(request.param)
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     yield Host(tmp_path / "spool")
@@ -137,7 +144,7 @@ def codes(found: dict[str, ItemOutcome]) -> dict[str, tuple[str, str]]:
 # --- delete and undo ------------------------------------------------------------------------------------------------
 
 
-@needs_perl
+@by_either
 async def test_delete_and_undo_leave_every_byte_owner_time_and_inode(host: Host) -> None:
     host.put(A, xf=True)
     host.put(B, "mqueue/q2", xf=True)
@@ -156,7 +163,7 @@ async def test_delete_and_undo_leave_every_byte_owner_time_and_inode(host: Host)
     assert list(host.vault.iterdir()) == [], "nothing of ours stays"
 
 
-@needs_perl
+@by_either
 async def test_the_vault_is_nobody_elses_and_no_queue(host: Host) -> None:
     host.put(A)
     await host.act("delete", await host.targets(A))
@@ -167,7 +174,7 @@ async def test_the_vault_is_nobody_elses_and_no_queue(host: Host) -> None:
     assert all(each.stat().st_mode & 0o077 == 0 for each in host.vault.rglob("*") if each.is_dir())
 
 
-@needs_perl
+@by_either
 @pytest.mark.parametrize("kind", ["flock", "fcntl"])
 async def test_a_message_in_delivery_is_left_alone_whichever_lock_is_held(host: Host, kind: str) -> None:
     host.put(A)
@@ -181,7 +188,7 @@ async def test_a_message_in_delivery_is_left_alone_whichever_lock_is_held(host: 
     assert (host.top / "mqueue/q1" / f"qf{A}").exists()
 
 
-@needs_perl
+@by_either
 async def test_a_reused_id_is_another_message(host: Host) -> None:
     host.put(A)
     targets = await host.targets(A)
@@ -196,7 +203,7 @@ async def test_a_reused_id_is_another_message(host: Host) -> None:
     assert before and not host.sendmail.with_name("sendmail.calls").exists()
 
 
-@needs_perl
+@by_either
 async def test_two_queues_with_the_same_id(host: Host) -> None:
     host.put(A, "mqueue/q1")
     host.put(A, "mqueue-client")
@@ -213,7 +220,7 @@ async def test_two_queues_with_the_same_id(host: Host) -> None:
     assert host.sendmail.with_name("sendmail.calls").read_text() == f"-Ac -Qa test -qI{A}\n"
 
 
-@needs_perl
+@by_either
 async def test_a_message_without_data_is_not_set_aside(host: Host) -> None:
     host.put(A)
     targets = await host.targets(A)
@@ -221,7 +228,7 @@ async def test_a_message_without_data_is_not_set_aside(host: Host) -> None:
     assert codes(await host.act("delete", targets)) == {A: ("skipped", "changed")}
 
 
-@needs_perl
+@by_either
 async def test_undo_never_takes_another_messages_place(host: Host) -> None:
     host.put(A)
     await host.act("delete", await host.targets(A))
@@ -233,7 +240,7 @@ async def test_undo_never_takes_another_messages_place(host: Host) -> None:
     assert b"new@b" in (host.top / "mqueue/q1" / f"qf{A}").read_bytes()
 
 
-@needs_perl
+@by_either
 async def test_a_control_file_without_its_data_is_never_put_back(host: Host) -> None:
     host.put(A)
     await host.act("delete", await host.targets(A))
@@ -244,7 +251,7 @@ async def test_a_control_file_without_its_data_is_never_put_back(host: Host) -> 
     assert [path.parent.name for path in host.files(A)] == ["0.1"], "it stays aside: sent, it would be empty"
 
 
-@needs_perl
+@by_either
 async def test_restored_as_held(host: Host) -> None:
     host.put(A)
     await host.act("delete", await host.targets(A))
@@ -255,7 +262,7 @@ async def test_restored_as_held(host: Host) -> None:
     assert [path.name for path in host.files(A)] == [f"df{A}", f"hf{A}"]
 
 
-@needs_perl
+@by_either
 async def test_purge_destroys_only_what_it_is_told_to(host: Host) -> None:
     host.put(A)
     host.put(B)
@@ -268,7 +275,7 @@ async def test_purge_destroys_only_what_it_is_told_to(host: Host) -> None:
     assert len(host.files(B)) == 2
 
 
-@needs_perl
+@by_either
 async def test_nothing_is_moved_where_a_pattern_would_take_the_vault_for_a_queue(host: Host) -> None:
     host.put(A)
     targets = await host.targets(A)
@@ -279,7 +286,7 @@ async def test_nothing_is_moved_where_a_pattern_would_take_the_vault_for_a_queue
     assert (host.top / "mqueue/q1/.mailtui-undo").exists(), "in the queue directory no pattern looks for queues"
 
 
-@needs_perl
+@by_either
 async def test_a_vault_that_is_not_ours_is_not_used(host: Host) -> None:
     host.put(A)
     targets = await host.targets(A)
@@ -290,42 +297,64 @@ async def test_a_vault_that_is_not_ours_is_not_used(host: Host) -> None:
     assert len(host.files(A)) == 2
 
 
-STEPPER = """
-package Stepper;
-our ($steps, $limit) = (0, $ENV{MAILTUI_KILL_AT});
-sub step { kill 9, $$ if ++$steps == $limit }
-BEGIN {
-  *CORE::GLOBAL::rename = sub { my $done = CORE::rename($_[0], $_[1]); step(); return $done };
-  *CORE::GLOBAL::mkdir = sub { my $done = CORE::mkdir($_[0], $_[1]); step(); return $done };
-  *CORE::GLOBAL::unlink = sub { my $done = CORE::unlink(@_); step(); return $done };
-}
-require IO::Handle;
-{ no warnings; my $sync = \\&IO::Handle::sync; *IO::Handle::sync = sub { my $done = $sync->(@_); step(); return $done } }
-1;
-"""
+@by_either
+async def test_batches_of_one_delete_at_the_same_time_do_not_touch_each_other(host: Host) -> None:
+    """Each takes a number of its own, so none writes over another's manifest; together they come back."""
+    ids = [f"6AMJeAMF{number:06}" for number in range(40)]
+    for each in ids:
+        host.put(each)
+    before = {each: host.states(each) for each in ids}
+    targets = await host.targets(*ids)
+    async with asyncio.TaskGroup() as group:
+        found = [group.create_task(host.act("delete", targets[start : start + 5])) for start in range(0, 40, 5)]
+    done = {key: end for each in found for key, end in codes(each.result()).items()}
+    assert done == dict.fromkeys(ids, ("done", "moved"))
+    (kept,) = await host.sets()
+    assert kept.count == 40
+    await host.undo(kept)
+    assert {each: host.states(each) for each in ids} == before
 
 
-@needs_perl
+@by_either
+async def test_a_delete_counts_what_the_vault_holds_once(host: Host) -> None:
+    """The count of its first batch goes on in its set: reading the whole vault for each batch takes ever longer."""
+    ids = [f"6AMJeAMF{number:06}" for number in range(4)]
+    for each in ids:
+        host.put(each)
+    size = sum(path.stat().st_size for path in host.files(ids[0]))
+    targets = await host.targets(*ids)
+    note = host.vault / ORDER.undo_id / "used"
+    await host.act("delete", targets[:1])
+    assert int(note.read_text()) == size
+    note.write_text("1000000\n")
+    await host.act("delete", targets[1:2])
+    assert int(note.read_text()) == 1_000_000 + size, "the note is gone on with"
+    os.utime(note, (time.time() - 90, time.time() - 90))
+    await host.act("delete", targets[2:3])
+    counted = int(note.read_text())
+    assert counted < 100_000, "after a minute it is counted anew, for others set aside and destroy too"
+    note.write_text("1e99\n")
+    await host.act("delete", targets[3:])
+    assert counted < int(note.read_text()) < 100_000, "a note that is no number is not believed"
+    (kept,) = await host.sets()
+    await host.undo(kept)
+    assert not (host.vault / ORDER.undo_id).exists()
+
+
+@by_either
 @pytest.mark.parametrize("verb", ["delete", "undo"])
 async def test_killed_after_each_step_nothing_is_lost(host: Host, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    (host.top / "lib").mkdir()
-    (host.top / "lib/Stepper.pm").write_text(STEPPER)
-    text = act.ACT.text.replace(b"perl -MFcntl=:DEFAULT", f"perl -I{host.top}/lib -MStepper -MFcntl=:DEFAULT".encode())
     for limit in range(1, 60):
-        monkeypatch.setenv("MAILTUI_KILL_AT", "0")
         host.put(A, xf=True)
         host.put(B, "mqueue/q2")
         before = {each: host.states(each) for each in (A, B)}
         order = Order(undo_id=f"u-20261124T2000{limit:02}-abcdef")
         targets = await host.targets(A, B)
-        with monkeypatch.context() as patch:
-            killing = type(act.ACT)("sendmail/killed", text, changes=True)
-            patch.setitem(REGISTRY._scripts, killing.name, killing)
-            if verb == "undo":
-                await host.act("delete", targets, order)
-                (kept,) = await host.sets()
-            patch.setattr(act, "ACT", killing)
-            patch.setenv("MAILTUI_KILL_AT", str(limit))
+        if verb == "undo":
+            await host.act("delete", targets, order)
+            (kept,) = await host.sets()
+        with stepped(host.top / "lib", monkeypatch):
+            monkeypatch.setenv("MAILTUI_KILL_AT", str(limit))
             found = await (host.act("delete", targets, order) if verb == "delete" else host.undo(kept, order))
         finished = all(each.outcome is Outcome.DONE for each in found.values())
         for queue_id in (A, B):
@@ -410,11 +439,12 @@ async def test_what_is_no_id_never_goes_to_a_host(host: Host, queue_id: str) -> 
     assert [(each.outcome, each.code) for each in acted.outcomes] == [(Outcome.FAILED, Code.DENIED)]
 
 
+@by_either
 async def test_the_host_holds_ids_and_directories_against_its_own(host: Host) -> None:
     host.put(A)
     (good,) = await host.targets(A)
     elsewhere = Target("k", A, "mqueue", b"/etc", "queued", good.fingerprint)
-    for verb in ("hold", "retry", *(("delete",) if PERL else ())):
+    for verb in ("hold", "retry", "delete"):
         assert codes(await host.act(verb, [elsewhere])) == {A: ("failed", "denied")}
 
 
@@ -438,7 +468,7 @@ async def test_a_cut_reply_is_unknown(host: Host) -> None:
     assert [(each.outcome, each.code) for each in acted.outcomes] == [(Outcome.UNKNOWN, Code.TIMEOUT)]
 
 
-@needs_perl
+@by_either
 @pytest.mark.parametrize("verb", ["delete", "hold", "retry", "purge", "undo", "flush"])
 async def test_what_passes_a_closed_gate_cannot_act_whatever_its_data_say(
     host: Host, verb: str, tmp_path: Path

@@ -14,7 +14,7 @@ from mailtui.errors import NoMta
 from mailtui.model import Identity
 from mailtui.mta.contract import Read
 from mailtui.mta.sendmail import detect
-from mailtui.procedure import REGISTRY, Reply, Request, Section, play
+from mailtui.procedure import REGISTRY, Reply, Request, Script, Section, play
 from mailtui.transport.contract import BOOTSTRAP
 from mailtui.transport.drive import drive
 from mailtui.transport.gate import Gate
@@ -367,6 +367,24 @@ async def test_other_mail_servers_sendmail_is_not_run(tmp_path: Path, monkeypatc
     reply = await run(Request(detect.DETECT))
     assert not reply.named("version")
     assert not (tmp_path / "ran").exists()
+
+
+async def test_script_finds_the_python_of_a_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RHEL 8 and 9 may have one that is not on PATH."""
+    for name in ("awk", "cat", "date", "dd", "grep", "id", "sed", "sh", "sleep", "uname"):
+        found = shutil.which(name)
+        assert found
+        (tmp_path / name).symlink_to(found)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    usual, own = b"/usr/libexec/platform-python", tmp_path / "platform-python"
+    assert detect.DETECT.text.count(usual) == 1
+    script = Script("sendmail/platform", detect.DETECT.text.replace(usual, bytes(own)))
+    monkeypatch.setitem(REGISTRY._scripts, script.name, script)
+    assert b"\npython3 \n" in (await run(Request(script))).body("host")
+    program(own, "exit 1")
+    assert b"\npython3 %s\n" % bytes(own) in (await run(Request(script))).body("host")
+    program(tmp_path / "python3", "exit 1")
+    assert b"\npython3 %s/python3\n" % bytes(tmp_path) in (await run(Request(script))).body("host")
 
 
 async def test_script_does_not_run_sudo_that_is_to_be_left_alone(

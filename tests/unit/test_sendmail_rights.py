@@ -23,6 +23,7 @@ from mailtui.transport.drive import drive
 from mailtui.transport.gate import Gate
 from mailtui.transport.local import LocalTransport
 from tests.shells import shells
+from tests.unit.vault_engines import ENGINES, only
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "sendmail"
 MARK = "0123456789abcdef0123456789abcdef"
@@ -140,8 +141,8 @@ def test_acting_is_granted_by_the_helper_alone() -> None:
     assert rules(text) == ["Defaults:oncall !requiretty", f'oncall ALL=(root) TIMEOUT=15m NOPASSWD: {HELPER} ""']
     assert "for mailtui: retry, delete.\n" in text
     script = rights.helper_script(text)
-    assert "\nACTS='retry delete vault purge'\nSENDMAIL=/usr/sbin/sendmail\n" in script
-    assert "queue_act()" in script and "queue_vault()" in script
+    assert "\nACTS='retry live delete vault purge'\nSENDMAIL=/usr/sbin/sendmail\n" in script
+    assert "queue_act()" in script and "queue_vault()" in script and "queue_vault_python()" in script
     bare = rights.sudoers(identity(), ["retry", "delete"], helper=False)
     assert rules(bare) == []
     assert all("no line: what acts checks each message" in line for line in bare.splitlines())
@@ -245,10 +246,17 @@ def test_what_may_be_done_to_mail_follows_from_the_means() -> None:
         assert "mailtui sudoers HOST --for retry,hold,release,delete,undo,bounce,flush --helper" in cure
 
 
-def test_without_perl_nothing_is_moved() -> None:
-    found = capabilities("ok", b"", act="sudo", perl="")
+def test_without_perl_and_python3_nothing_is_moved() -> None:
+    found = capabilities("ok", b"", act="sudo", perl="", python3="")
     assert [name for name in ACTS if not found[name][0]] == ["delete", "undo"]
-    assert found["undo"][1:] == ("cannot lock safely here: perl is missing; hold remains", "install perl on the host")
+    lacks = "cannot lock safely here: perl and python3 are missing; hold remains"
+    assert found["undo"][1:] == (lacks, "install perl or python3 on the host")
+
+
+@pytest.mark.parametrize("means", ["self", "sudo", "helper"])
+def test_python3_alone_is_enough_to_move(means: str) -> None:
+    found = capabilities("ok", b"", act=means, perl="", python3="/usr/bin/python3", helper_verbs=" ".join(ACTS))
+    assert {found[name] for name in ACTS} == {(True, "", "")}
 
 
 def test_an_old_or_narrow_helper_is_to_be_printed_anew() -> None:
@@ -589,17 +597,21 @@ def test_helper_drops_options_that_are_not_well_formed(spool: Path, tmp_path: Pa
     assert (spool / f"mqueue/qf{ID}").exists()
 
 
-def test_helper_deletes_and_brings_back(spool: Path, tmp_path: Path) -> None:
-    if shutil.which("perl") is None:
-        pytest.skip("perl is not installed: NOT tested that the helper deletes")
+@pytest.mark.parametrize("vault_by", ENGINES)
+def test_helper_deletes_and_brings_back(
+    spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault_by: str
+) -> None:
     spool = spool.rename(tmp_path / "spool")
     helper = helper_for(spool, tmp_path, "delete", "undo")
+    text, usual = helper.read_text(), "  PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+    assert text.count(usual) == 1
+    helper.write_text(text.replace(usual, f"  PATH='{only(tmp_path, monkeypatch, vault_by)}'\n"))
     control, data = spool / f"mqueue/qf{ID}", spool / f"mqueue/df{ID}"
     data.write_text("hi\n")
     before = control.read_bytes(), control.stat().st_ino, data.stat().st_ino
     options = "O undo u-20261124-abcd\nO by alice\nO reason test\nO keep 3600\n"
     told = sections(call(helper, f"delete\n{MARK}\n{options}.\n{target(spool, ID)}").stdout)
-    assert list(told) == ["did 0 moved"]
+    assert told == {"all moved": b"0"}
     assert not control.exists() and not data.exists()
     (head, body), *_ = sections(call(helper, f"vault\n{MARK}\n.\n").stdout).items()
     assert head.startswith("set u-20261124-abcd ") and b"by alice\nreason test\nitem kept q" in body

@@ -26,6 +26,8 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
 WORK_TIME = 90_000
 FLUSHED = 500
 """A queue run that nothing limits tries so many messages."""
+ASKS_WHO = b"grey.example"
+"""The domain whose server wants a login."""
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -253,6 +255,72 @@ def tell(verbose: bool, *lines: bytes) -> None:
     """Print lines where somebody wants the dialogue."""
     if verbose:
         sys.stdout.buffer.write(b"".join(line + b"\n" for line in lines))
+        sys.stdout.buffer.flush()
+
+
+def say(verbose: bool, *steps: tuple[float, tuple[bytes, ...]]) -> None:
+    """Print the steps of a dialogue, each after the seconds that the other side takes, a tenth of them in a hurry."""
+    hurry = 0.1 if os.environ.get("MAILTUI_DEMO_HURRY") else 1.0
+    for seconds, lines in steps if verbose else ():
+        time.sleep(seconds * hurry)
+        tell(verbose, *lines)
+
+
+def converse(host: Host, message: Message, asked: Wish, trouble: Trouble, queued: bytes | None) -> None:
+    """Print what `sendmail -v` prints of one attempt; `queued` is what the other side says of mail that it takes."""
+    domain = domain_of(message.recipients[-1])
+    mx = b"mx1." + domain
+    first, reached = message.recipients[0], queued is not None or trouble.replied
+    by = b"relay" if asked.client else b"esmtp"
+    say(asked.verbose, (0.3, (b"%b... Connecting to %b. via %b..." % (first, mx, by),)))
+    if not reached:
+        say(asked.verbose, (2.5, ()))
+        return
+    name = host.name + b".example.net"
+    hello = (b"250-PIPELINING", b"250-SIZE 52428800", b"250-8BITMIME", b"250-ENHANCEDSTATUSCODES")
+    say(
+        asked.verbose,
+        (0.8, (b"220 %b ESMTP" % mx,)),
+        (0.1, (b">>> EHLO " + name,)),
+        (0.4, (b"250-%b Hello %b, pleased to meet you" % (mx, name), *hello, b"250-STARTTLS", b"250 DSN")),
+        (0.1, (b">>> STARTTLS",)),
+        (0.4, (b"220 2.0.0 Ready to start TLS",)),
+        (0.3, (b">>> EHLO " + name,)),
+        (0.3, (b"250-" + mx, *hello, b"250-AUTH PLAIN LOGIN CRAM-MD5", b"250 DSN")),
+    )
+    if domain == ASKS_WHO:
+        say(
+            asked.verbose,
+            (0.1, (b">>> AUTH LOGIN",)),
+            (0.4, (b"334 VXNlcm5hbWU6",)),
+            (0.1, (b">>> ZGVtby11c2Vy",)),
+            (0.4, (b"334 UGFzc3dvcmQ6",)),
+            (0.1, (b">>> ZGVtby1wYXNzd29yZA==",)),
+            (0.5, (b"235 2.7.0 Authentication successful",)),
+        )
+    say(
+        asked.verbose,
+        (0.1, (b">>> MAIL From:%b SIZE=%d" % (message.sender or b"<>", 900 + sum(message.id)),)),
+        (0.4, (b"250 2.1.0 %b... Sender ok" % (message.sender or b"<>"),)),
+    )
+    for recipient in message.recipients:
+        refusal = trouble.words(recipient).removeprefix(b"Deferred: ")
+        answer = refusal if queued is None else b"250 2.1.5 %b... Recipient ok" % recipient
+        say(asked.verbose, (0.1, (b">>> RCPT To:%b" % recipient,)), (0.6, (answer,)))
+    if queued is not None:
+        say(
+            asked.verbose,
+            (0.1, (b">>> DATA",)),
+            (0.4, (b"354 Go ahead",)),
+            (0.1, (b">>> .",)),
+            (1.5, (b"250 2.0.0 " + queued,)),
+        )
+
+
+def part(message: Message, asked: Wish) -> None:
+    """Print how `sendmail -v` takes leave."""
+    mx = b"mx1." + domain_of(message.recipients[-1])
+    say(asked.verbose, (0.2, (b"Closing connection to %b." % mx, b">>> QUIT")), (0.3, (b"221 2.0.0 %b closing" % mx,)))
 
 
 def deliver(host: Host, message: Message, asked: Wish) -> None:
@@ -268,6 +336,8 @@ def deliver(host: Host, message: Message, asked: Wish) -> None:
     if taken:
         secure = b"version=TLSv1.3, verify=OK, cipher=TLS_AES_256_GCM_SHA384, bits=256/256"
         host.log(b"STARTTLS=client, relay=%b, %b" % (relay, secure), asked.client)
+    talk = b"Ok: queued as %X" % zlib.crc32(message.id) if taken else None
+    converse(host, message, asked, trouble, talk)
     for recipient in message.recipients:
         where = b"mailer=esmtp, pri=%d, relay=mx1.%b. [203.0.113.%d]" % (
             message.number(b"P"), domain_of(recipient), 10 + sum(domain_of(recipient)) % 200,
@@ -280,15 +350,13 @@ def deliver(host: Host, message: Message, asked: Wish) -> None:
         end = b"dsn=2.0.0, stat=Sent (%b)" % queued if taken else b"dsn=%b, %bstat=%b" % (trouble.dsn, reply, words)
         told = (message.id, recipient, delay, where, end)
         host.log(b"%b: to=%b, delay=%b, xdelay=00:00:01, %b, %b" % told, asked.client)
-        tell(
-            asked.verbose,
-            b"%b... Connecting to %b via %b..." % (recipient, relay, b"relay" if asked.client else b"esmtp"),
-            b"%b... %b" % (recipient, b"Sent (%b)" % queued if taken else words),
-        )
+        tell(asked.verbose, b"%b... %b" % (recipient, b"Sent (%b)" % queued if taken else words))
     if taken:
         message.remove()
     else:
         message.defer(trouble, now)
+    if taken or trouble.replied:
+        part(message, asked)
 
 
 def give_up(host: Host, message: Message, asked: Wish) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from mailtui.errors import Refused
@@ -29,20 +29,25 @@ from mailtui.mta.sendmail.rows import QF
 from mailtui.procedure import REGISTRY, Limits, Procedure, Reply, Request, Script
 from mailtui.text import natural, show_line
 
-_ENGINE: Final = engine.source("act.sh") + engine.source("vault.sh")
+ENGINE: Final = b"".join(map(engine.source, ("act.sh", "vault.sh", "vault-python.sh")))
+"""Defines queue_act."""
+ACTS: Final = b"act_looks=\n"
+"""Lets queue_act change the host."""
 _LOOKS: Final = b"act_looks=1\n"
-_ACTS: Final = b"act_looks=\n"
 _SELF: Final = engine.source("act-self.sh")
-ACT: Final = REGISTRY.add(Script("sendmail/act", _ENGINE + _ACTS + _SELF, changes=True))
+ACT: Final = REGISTRY.add(Script("sendmail/act", ENGINE + ACTS + _SELF, changes=True))
 ACT_SUDO: Final = REGISTRY.add(
-    Script("sendmail/act-sudo", engine.as_root(_ENGINE + _ACTS + b"queue_act\n"), changes=True)
+    Script("sendmail/act-sudo", engine.as_root(ENGINE + ACTS + b"queue_act\n"), changes=True)
 )
 ACT_HELPER: Final = REGISTRY.add(
     Script("sendmail/act-helper", b"acts=1\n" + engine.source("ask-helper.sh"), changes=True)
 )
-VAULT: Final = REGISTRY.add(Script("sendmail/vault", _ENGINE + _LOOKS + _SELF))
+VAULT: Final = REGISTRY.add(Script("sendmail/vault", ENGINE + _LOOKS + _SELF))
 """The same for what only looks, and refuses any other verb: read-only hosts may show their vault."""
-VAULT_SUDO: Final = REGISTRY.add(Script("sendmail/vault-sudo", engine.as_root(_ENGINE + _LOOKS + b"queue_act\n")))
+VAULT_SUDO: Final = REGISTRY.add(Script("sendmail/vault-sudo", engine.as_root(ENGINE + _LOOKS + b"queue_act\n")))
+
+ALL_ACTS: Final = "mailtui sudoers HOST --for retry,hold,release,delete,undo,bounce,flush --helper"
+"""Prints what lets a login act that may not."""
 
 _LIMITS: Final = Limits(seconds=300.0)
 _AT_ONCE: Final = 100
@@ -75,7 +80,8 @@ def commands(identity: Identity, verb: str, targets: Sequence[Target], order: Or
         listed = "".join(f"{each.id} {show_line(each.directory)}\n" for each in targets)
         return (RemoteCommand(("mailtui-vault", "delete", order.undo_id), listed),) if targets else ()
     options = {
-        "hold": (f"-Q{_reason(order)}",), "release": ("-qQ", "-Q"), "bounce": ("-OTimeout.queuereturn=now",)
+        "hold": (f"-Q{_reason(order)}",), "release": ("-qQ", "-Q"), "bounce": ("-OTimeout.queuereturn=now",),
+        "live-retry": ("-v",),
     }.get(verb, ())  # fmt: skip
     found = []
     for queue in ("mqueue", "mqueue-client"):
@@ -99,24 +105,18 @@ def _flush(identity: Identity, sendmail: str, order: Order) -> Iterable[RemoteCo
 
 def act(identity: Identity, verb: str, targets: Sequence[Target], order: Order) -> Procedure[Acted]:
     """Do one batch; what the host did not tell of is `unknown`, or failed where it told why nothing was done."""
-    sent = [each for each in targets if ID.fullmatch(each.id) and each.fingerprint and b"\n" not in each.directory]
-    lines = [*_options(identity, verb, order), *_directories(identity), b"."]
-    for each in sent:
-        letter = {"held": "h", "lost": "Q"}.get(each.state, "q")
-        lines.append(f"{each.queue} {letter} {each.id} ".encode() + each.directory)
-        lines.append(each.fingerprint)
-    reply = yield from _ask(identity, verb, lines)
+    sent = [each for each in targets if sendable(each)]
+    reply = yield from _ask(identity, verb, order_lines(identity, verb, sent, order))
     if verb == "flush":
         _raise_refused(reply)
         return Acted((), bool(reply.named("ran")))
     told: dict[int, ItemOutcome] = {}
-    for section in reply.named("did"):
-        number = natural(section.args[0]) if len(section.args) == 2 else None
+    for number, code, body in _told(reply):
         if number is not None and number < len(sent):
             meant = sent[number]
-            told[number] = outcome(meant.key, meant.id, section.args[1], section.body)
+            told[number] = outcome(meant.key, meant.id, code, body)
     nothing = reply.body("refused").strip()
-    refused = [each for each in targets if each not in sent]
+    refused = [each for each in targets if not sendable(each)]
     found = [told.get(number) or _untold(each, reply, nothing) for number, each in enumerate(sent)]
     found += [
         ItemOutcome(each.key, each.id, Outcome.FAILED, Code.DENIED, "its id or control file cannot be sent to a host")
@@ -125,9 +125,19 @@ def act(identity: Identity, verb: str, targets: Sequence[Target], order: Order) 
     return Acted(tuple(found))
 
 
+def _told(reply: Reply) -> Iterator[tuple[int | None, str, bytes]]:
+    """Give what the host told of each message: its number, what became of it, and a word to that."""
+    for section in reply.sections:
+        if section.name == "did" and len(section.args) == 2:
+            yield natural(section.args[0]), section.args[1], section.body
+        elif section.name == "all" and len(section.args) == 1:
+            for word in section.body.decode("ascii", "replace").split():
+                yield natural(word), section.args[0], b""
+
+
 def outcome(key: str, queue_id: str, code: str, body: bytes) -> ItemOutcome:
     """Read one section that tells of a message."""
-    detail = show_line(body.strip())
+    detail = show_line(body.strip()) if body else ""
     try:
         known = Code(code)
     except ValueError:
@@ -226,6 +236,20 @@ def purge(identity: Identity, undo_ids: Sequence[str]) -> Procedure[tuple[str, .
 # --- what is sent ---------------------------------------------------------------------------------------------------
 
 
+def sendable(each: Target) -> bool:
+    """Tell whether a message can be named to a host: by a queue id, a directory and a fingerprint."""
+    return bool(ID.fullmatch(each.id) and each.fingerprint and b"\n" not in each.directory)
+
+
+def order_lines(identity: Identity, verb: str, sent: Sequence[Target], order: Order) -> list[bytes]:
+    """Give what queue_act reads behind the verb."""
+    found = [*_options(identity, verb, order), *_directories(identity), b"."]
+    for each in sent:
+        letter = {"held": "h", "lost": "Q"}.get(each.state, "q")
+        found += [f"{each.queue} {letter} {each.id} ".encode() + each.directory, each.fingerprint]
+    return found
+
+
 def _options(identity: Identity, verb: str, order: Order) -> list[bytes]:
     values = {
         "sendmail": identity.fact("sendmail") if identity.fact("act") != "helper" else "",
@@ -269,7 +293,7 @@ def _ask(identity: Identity, verb: str, lines: Sequence[bytes]) -> Procedure[Rep
         data = [identity.fact("sudo").encode(), *data]
     else:
         why = identity.fact("act_why") or f"{identity.login or 'this login'} may not act on this queue"
-        raise Refused(why, "mailtui sudoers HOST --for retry,hold,release,delete,undo,bounce,flush --helper")
+        raise Refused(why, ALL_ACTS)
     reply = yield Request(script, b"".join(line + b"\n" for line in data), _LIMITS)
     if reply.status == 2 and means != "self":
         raise Refused("sudo no longer lets this login act on the queue", "look at: sudo -n -l")

@@ -1,15 +1,19 @@
 # Acts on queued messages; stands in front of act-self.sh, inside the helper, and in what `sudo sh` is given.
 #
 # queue_act's standard input: the verb; lines `O NAME VALUE` (sendmail, reason, undo, by, keep, held, forget, expired);
-# a line `D QUEUE GROUP PATH` for each configured directory, as for the engine; a line `.`; then for retry, hold,
+# a line `D QUEUE GROUP PATH` for each configured directory, as for the engine; a line `.`; then for retry, live, hold,
 # release, delete and bounce two lines a message: `QUEUE LETTER ID DIRECTORY`, and its fingerprint (the T and the S line
 # of its control file, with a blank between). Its output, framed by $MARK:
 #   did N CODE     what became of the Nth message (from 0); body: a word to it. Codes as in contract.md, and `failed`
+#   all CODE       the same of several, of which there is no more to say; body: their numbers
 #   back CODE      (undo) the same; body: ID, a blank, its directory, then on the next line a word to it
 #   set UNDO AT UNTIL   (vault) body: lines `by TEXT`, `reason TEXT`, `item STATE LETTER ID QUEUE CREATED DIRECTORY`
 #                  each followed by `from SENDER` where its control file could be read
 #   purged UNDO    (purge) a set that is gone for good
 #   ran            (flush) the queue run was started
+#   started N ...  (live) sendmail runs for these messages, in a session of its own: nothing of ours ends it any more
+#   said           (live) body: some more bytes of what it says; comes every two seconds at least, also with none
+#   ended STATUS   (live) sendmail has ended; `did N left` and `did N kept` then say which control files are still there
 #   refused        body: why nothing at all was done
 # What is not told of was not begun. Nothing here trusts what it reads: ids, directories and fingerprints are held
 # against what is there, under the mail server's own lock where files are moved.
@@ -20,15 +24,22 @@ queue_act() {
   case $verb in
   delete | undo | vault | purge)
     unset PERL5OPT PERL5LIB PERLLIB PERL5DB PERL_UNICODE PERLIO
-    if perl -MFcntl -MIO::Handle -e 1 >/dev/null 2>&1; then
-      queue_vault "$verb" "$(ulimit -n)"
-    else
-      printf '%s\n' "$MARK refused" 'perl is missing, and nothing else here takes both kinds of lock'
-    fi
+    act_by_vault "$(ulimit -n)"
     ;;
-  retry | hold | release | bounce | flush) act_by_sendmail ;;
+  retry | live | hold | release | bounce | flush) act_by_sendmail ;;
   *) return 64 ;;
   esac
+}
+
+# Has the vault do it, by perl or else by python3: either gives 127 where it cannot, having read and said nothing.
+act_by_vault() {
+  for vault in queue_vault queue_vault_python; do
+    $vault "$verb" "$1"
+    set -- "$1" $?
+    [ "$2" -eq 127 ] || return "$2"
+  done
+  printf '%s\n' "$MARK refused" \
+    'neither perl (with Fcntl and IO) nor python3 (3.6 or newer) is here, and nothing else takes both kinds of lock'
 }
 
 act_by_sendmail() {
@@ -159,6 +170,7 @@ act_run() {
   release) said=$("$sendmail" $client -qQ -Q "$@" 2>&1 </dev/null) ;;
   retry) act_detached "$sendmail" $client "$@" ;;
   bounce) act_detached "$sendmail" $client -OTimeout.queuereturn=now "$@" ;;
+  live) act_aloud "$sendmail" $client -v "$@" || return 0 ;;
   esac
   while read -r number id file; do
     [ "$id" ] || continue
@@ -174,6 +186,7 @@ act_run() {
       else act_did $number released ''
       fi
       ;;
+    live) if [ -f "${file}qf$id" ]; then act_did $number kept ''; else act_did $number left ''; fi ;;
     *) act_did $number requested '' ;;
     esac
   done <<LIST
@@ -202,11 +215,69 @@ mqueue-client '*) clients=1 ;; esac
 
 # Starts a delivery in a session of its own: what ends us (a lost link) must not end it between DATA and its answer, or
 # the message would be delivered twice.
-act_detached() {
+act_detached() { act_apart "$@" 4>/dev/null; }
+
+# The same with its output to descriptor 4; its process is $!.
+act_apart() {
   if command -v setsid >/dev/null 2>&1; then
     set -- setsid "$@"
   elif perl -MPOSIX -e 1 >/dev/null 2>&1; then
     set -- perl -MPOSIX -e 'POSIX::setsid(); exec @ARGV' "$@"
   fi
-  "$@" </dev/null >/dev/null 2>&1 3>&- 8>&- &
+  "$@" </dev/null >&4 2>&1 3>&- 4>&- 5>&- 8>&- &
+}
+
+# Runs sendmail for the messages of $numbers and prints what it says as it comes; fails where that cannot be done.
+#
+# It says it into a regular file without a name, which we read on from another descriptor. A pipe to us would break, or
+# fill up, when we end, and what sendmail does then (it may find its output gone between DATA and the answer) is not
+# ours to try: a file does neither, needs no reader, and goes with the last process that has it open. While it has a
+# name we do not end at a signal: the watchdog's KILL comes a second after its TERM, and by then the name is gone.
+act_aloud() {
+  if ! command -v setsid >/dev/null 2>&1 && ! perl -MPOSIX -e 1 >/dev/null 2>&1; then
+    act_silent 'neither setsid nor perl is here, so a lost link would end the delivery in its midst'
+    return 1
+  fi
+  trap '' TERM HUP INT
+  folder=
+  for place in /run /tmp /var/tmp; do
+    # mkdir takes no name that is there already, be it a link
+    if (umask 077 && mkdir "$place/mailtui-live-$$") 2>/dev/null; then folder=$place/mailtui-live-$$; break; fi
+  done
+  if [ ! "$folder" ] || ! (umask 077 && true >"$folder/said") 2>/dev/null; then
+    [ ! "$folder" ] || rm -rf "$folder"
+    trap - TERM HUP INT
+    act_silent 'neither /run nor /tmp nor /var/tmp takes a file for what sendmail says'
+    return 1
+  fi
+  {
+    rm -rf "$folder"
+    trap - TERM HUP INT
+    act_apart "$@"
+    act_follow $!
+  } 4>>"$folder/said" 5<"$folder/said"
+}
+
+act_silent() {
+  while read -r number id file; do [ ! "$id" ] || act_did $number denied "$1"; done <<LIST
+$numbers
+LIST
+}
+
+# Prints what comes into descriptor 5 until process $1 has ended. Who reads us must take something every two seconds: so
+# a root shell, which the login cannot end, sees that nobody listens any more.
+act_follow() {
+  pauses=0
+  printf '%s\n' "$MARK started $(printf '%s' "$numbers" | while read -r number id file; do printf '%s ' $number; done)" "$MARK said" || exit
+  # sendmail may be another user's (setuid), whom no signal reaches; then /proc knows
+  while kill -0 "$1" 2>/dev/null || [ -d "/proc/$1" ]; do
+    cat <&5
+    sleep 0.2 2>/dev/null || sleep 1
+    pauses=$((pauses + 1))
+    [ $((pauses % 10)) -ne 0 ] || printf '%s\n' "$MARK said" || exit
+  done
+  wait "$1"
+  set -- $?
+  cat <&5
+  printf '%s\n' "$MARK ended $1" || exit
 }

@@ -21,13 +21,14 @@ from mailtui.model import (
 from mailtui.mta.contract import (
     FollowParser,
     KnownQueue,
+    LiveParser,
     LogParser,
     LogQuery,
     QueueReading,
     Read,
     StatsParser,
 )
-from mailtui.mta.sendmail import act, detect, follow, ids, listing, log, message, rights, search, stats
+from mailtui.mta.sendmail import act, detect, follow, ids, listing, live, log, message, rights, search, stats
 from mailtui.procedure import Procedure, Request
 
 
@@ -100,11 +101,21 @@ class Sendmail:
         self, identity: Identity, verb: str, targets: Sequence[Target], order: Order
     ) -> tuple[RemoteCommand, ...]:
         """Give the literal commands of a batch."""
+        if verb == live.ACTION:
+            live.check(identity)
         return act.commands(identity, verb, targets, order)
 
     def act(self, identity: Identity, verb: str, targets: Sequence[Target], order: Order) -> Procedure[Acted]:
         """Do one batch."""
         return act.act(identity, verb, targets, order)
+
+    def live_request(self, identity: Identity, targets: Sequence[Target], order: Order) -> Request:
+        """Give the request that retries messages aloud."""
+        return live.request(identity, targets, order)
+
+    def live_parser(self, targets: Sequence[Target]) -> LiveParser:
+        """Make the parser of that stream."""
+        return live.Live(targets)
 
     def undo_sets(self, host: str, identity: Identity) -> Procedure[Read[tuple[UndoSet, ...]]]:
         """Read what the vault holds."""

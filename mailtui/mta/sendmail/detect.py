@@ -151,7 +151,8 @@ def _skew(begun: str, ended: str, seen_at: float, took: float) -> float | None:
 
 def _evidence(reply: Reply) -> tuple[Evidence, ...]:
     """Give what was asked as one would type it, and the answers."""
-    told = [Evidence("id; uname -a; date; command -v sendmail mailq sudo perl", reply.body("host"), reply.status)]
+    asked = "id; uname -a; date; command -v sendmail mailq sudo perl python3"
+    told = [Evidence(asked, reply.body("host"), reply.status)]
     if version := reply.body("version") + reply.body("late"):
         status = 124 if reply.named("late") else reply.status
         told.append(Evidence("timeout 20 sendmail -d0.10 -bt </dev/null", version, status))

@@ -3,9 +3,11 @@
 # time), cf and submit, each `readable` or `unreadable` (the file's path, then its options and queue groups), own (where
 # every configured queue directory belongs to the login, which may write there), end (the time again).
 input never || never=
-sudo= perl= mailq= proc= uid=$(id -u)
+sudo= perl= python3= mailq= proc= uid=$(id -u)
 sendmail=$(command -v sendmail) || sendmail=
 perl=$(command -v perl) || perl=
+python3=$(command -v python3) || python3=/usr/libexec/platform-python
+[ -x "$python3" ] || python3=
 mailq=$(command -v mailq) || mailq=
 [ "$uid" = 0 ] || [ "$never" ] || sudo=$(command -v sudo) || sudo=
 [ ! -r "${MAILTUI_PROC:-/proc}/stat" ] || [ ! -r "${MAILTUI_PROC:-/proc}/loadavg" ] || proc=1
@@ -32,7 +34,7 @@ esac
 section host
 printf '%s\n' "epoch $(date +%s)" "zone $(unset TZ; date +%z)" "login $(id -un)" "uid $uid" "os $(uname -sr)" \
   "hostname $(uname -n)" "machine $machine" "sendmail $sendmail" "mailq $mailq" "sudo_found $sudo" "perl $perl" \
-  "proc $proc" "cat $(command -v cat)" "tail $(command -v tail)" "logs$logs" "python3 $(command -v python3)" \
+  "proc $proc" "cat $(command -v cat)" "tail $(command -v tail)" "logs$logs" "python3 $python3" \
   "flock $(command -v flock)" "setsid $(command -v setsid)" "doas $(command -v doas)"
 [ -z "$sudo" ] || "$sudo" -V 2>/dev/null | sed -n 's/^Sudo version /sudo_version /p'
 finish() {

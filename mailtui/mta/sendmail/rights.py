@@ -8,6 +8,7 @@ from typing import Final
 from mailtui.model import CAPABILITIES, Capability, Identity
 from mailtui.mta.contract import Evidence, Read
 from mailtui.mta.sendmail import engine
+from mailtui.mta.sendmail.act import ALL_ACTS
 from mailtui.mta.sendmail.bycommand import MAILQ, arguments
 from mailtui.mta.sendmail.detect import ACTING, RIGHTS, sudo_data, sudo_evidence
 from mailtui.mta.sendmail.follow import CURE as LOG_CURE
@@ -19,11 +20,10 @@ from mailtui.procedure import Procedure, Request
 __all__ = ["ACT_CURE", "capabilities", "helper_script", "sudoers"]
 
 _CURE: Final = "`mailtui sudoers HOST --for list,read --helper` prints what would allow it"
-_ALL_ACTS: Final = "mailtui sudoers HOST --for retry,hold,release,delete,undo,bounce,flush --helper"
-ACT_CURE: Final = f"`{_ALL_ACTS}` prints what would allow it"
+ACT_CURE: Final = f"`{ALL_ACTS}` prints what would allow it"
 """What lets a login act that may not."""
 
-_ANEW: Final = f"print the helper anew: `{_ALL_ACTS}`"
+_ANEW: Final = f"print the helper anew: `{ALL_ACTS}`"
 _LOCKED: Final = ("delete", "undo")
 """What moves files, and so takes the mail server's own lock."""
 
@@ -66,10 +66,9 @@ def _acting(identity: Identity) -> Iterable[Capability]:
             yield Capability(name, False, why, _ANEW if identity.fact("helper") else ACT_CURE)
         elif means == "helper" and name not in verbs:
             yield Capability(name, False, "the helper on this host was printed without it", _ANEW)
-        elif name in _LOCKED and not identity.fact("perl"):
-            yield Capability(
-                name, False, "cannot lock safely here: perl is missing; hold remains", "install perl on the host"
-            )
+        elif name in _LOCKED and not identity.fact("perl") and not identity.fact("python3"):
+            lacks = "cannot lock safely here: perl and python3 are missing; hold remains"
+            yield Capability(name, False, lacks, "install perl or python3 on the host")
         else:
             yield Capability(name, True)
     yield Capability("requeue", False, "not built: Sendmail has no such thing", "retry it instead")

@@ -24,6 +24,7 @@ _SYSTEM: Final = re.compile(
 )
 """Where commands lie that the login cannot replace; its PATH may name others, and they must never run as root."""
 _VERBS: Final = {
+    "retry": ("retry", "live"),
     "delete": ("delete", "vault", "purge"),
     "undo": ("undo", "vault", "purge"),
 }
@@ -227,5 +228,5 @@ def _helper_file(identity: Identity, acts: Sequence[str]) -> str:
         "}",
         "",
     ]
-    parts = ("engine.sh", "act.sh", "vault.sh", "helper.sh") if acts else ("engine.sh", "helper.sh")
+    parts = ("engine.sh", "act.sh", "vault.sh", "vault-python.sh", "helper.sh") if acts else ("engine.sh", "helper.sh")
     return "".join(f"{line}\n" for line in body) + b"".join(map(engine.source, parts)).decode()

@@ -6,15 +6,21 @@
 # the other way round: the data first, the control file last, for a control file without its data would be delivered
 # empty. flock(2) and fcntl locks are both taken, for which of them Sendmail honours is chosen when it is built.
 
+# Gives 127, having read and said nothing, where there is no perl that can do it.
 queue_vault() {
-  perl -MFcntl=:DEFAULT,:flock,:seek -MIO::Handle -e '
+  command -v perl >/dev/null 2>&1 || return 127
+  perl -e '
     use strict;
+    BEGIN {
+      $| = 0;
+      eval { require Fcntl; Fcntl->import(":DEFAULT", ":flock"); require IO; 1 } or exit 127;
+    }
     binmode STDIN;
     binmode STDOUT;
     my ($verb, $files) = @ARGV;
     my $mark = $ENV{MARK};
     my $name = ".mailtui-undo";
-    my (%o, @configured, @dirs, %dirs);
+    my (%o, @configured, @dirs, %dirs, @handles);
 
     sub emit {
       my ($head, $body) = @_;
@@ -41,12 +47,13 @@ queue_vault() {
     # a pattern of the configuration would take it for a queue.
     sub place_of {
       my ($dir) = @_;
+      return $dir->{place} if defined $dir->{place};
       my %devices = map { $_ => 1 } map { (stat $_)[0] } grep { -d } @$dir{"qf", "df", "xf"};
       die "control and data files lie on different file systems, so they cannot be set aside by renaming\n" if keys %devices != 1;
       my ($parent) = $dir->{top} =~ m{^(.*)/[^/]+$}s;
       for my $base ($parent eq "" ? "/" : $parent, $dir->{top}) {
         next if !$devices{(stat $base)[0]} || grep { matches($_->[2], $base) } @configured;
-        return "$base/$name";
+        return $dir->{place} = "$base/$name";
       }
       die "every place on the file system of $dir->{top} is one where sendmail would look for queues\n";
     }
@@ -68,7 +75,7 @@ queue_vault() {
     sub sync_path {
       my ($path) = @_;
       open my $handle, "<", $path or die "$path cannot be synced: $!\n";
-      $handle->sync or $!{EINVAL} or die "$path cannot be synced: $!\n";
+      IO::Handle::sync($handle) or $!{EINVAL} or die "$path cannot be synced: $!\n";
     }
 
     # --- locks ---------------------------------------------------------------------------------------------------
@@ -91,19 +98,20 @@ queue_vault() {
 
     # --- delete --------------------------------------------------------------------------------------------------
 
+    # Gives the SHA-256 of files, by path. What of them was read already comes along.
     sub digest {
-      my (@paths) = @_;
+      my %content = @_;
       my %found;
       if (eval { require Digest::SHA; 1 }) {
-        for my $path (@paths) {
-          open my $handle, "<", $path or next;
-          binmode $handle;
+        for my $path (keys %content) {
+          if (defined $content{$path}) { $found{$path} = Digest::SHA::sha256_hex($content{$path}); next }
+          open my $handle, "<:raw", $path or next;
           $found{$path} = Digest::SHA->new(256)->addfile($handle)->hexdigest;
         }
         return \%found;
       }
       for my $command (["sha256sum"], ["shasum", "-a", "256"], ["sha256", "-r"]) {
-        open my $pipe, "-|", @$command, @paths or next;
+        open my $pipe, "-|", @$command, keys %content or next;
         while (<$pipe>) { $found{$2} = $1 if /^([0-9a-f]{64})[ *]+(.*)$/ }
         return \%found if close $pipe;
       }
@@ -118,7 +126,8 @@ queue_vault() {
       return undef;
     }
 
-    # Opens and locks one message and holds it against what was seen; gives what to move, or nothing and says why.
+    # Opens and locks one message and holds it against what was seen; gives what to move, or nothing and says why. What
+    # it opens stays open with the rest: to close any descriptor of a file ends our fcntl lock on it.
     sub take {
       my ($number, $queue, $letter, $id, $path, $print) = @_;
       return did($number, "denied", "no queue id") if $id !~ /^[0-9A-Za-z]{12,20}$/ || $letter !~ /^[qhQ]$/;
@@ -130,6 +139,7 @@ queue_vault() {
         my $other = grep { -e "$dir->{qf}/${_}f$id" } "q", "h", "Q";
         return did($number, $other ? ("changed", "it is in another state now") : ("gone", "it has left the queue"));
       }
+      push @handles, $handle;
       return did($number, "in-delivery", "it is being delivered now") if !locked($handle);
       my @opened = stat $handle;
       my @named = lstat $control;
@@ -143,8 +153,8 @@ queue_vault() {
         if !defined $created || !defined $sender || "$created $sender" ne $print;
       my $data = data_file($dir, $id);
       return did($number, "changed", "it has no data file, so there is no whole message to set aside") if !defined $data;
-      my @files = map { [$_, lstat $_] } $control, $data, grep { -f } "$dir->{xf}/xf$id";
-      return { number => $number, id => $id, letter => $letter, dir => $dir, handle => $handle, files => \@files };
+      my @files = ([$control, @named], map { [$_, lstat $_] } $data, grep { -f } "$dir->{xf}/xf$id");
+      return { number => $number, id => $id, letter => $letter, dir => $dir, files => \@files, content => $content };
     }
 
     sub size_below {
@@ -157,6 +167,25 @@ queue_vault() {
         $sum += -d _ ? size_below("$path/$_") : $stat[7];
       }
       return $sum;
+    }
+
+    # Gives what a vault holds in bytes. One delete asks for it again and again, so its batches keep count in its set; what
+    # others set aside or destroy meanwhile is missed for a minute.
+    sub used_in {
+      my ($place) = @_;
+      my @stat = stat "$place/$o{undo}/used";
+      return size_below($place) if !@stat || abs(time - $stat[9]) > 60 || !open my $handle, "<", "$place/$o{undo}/used";
+      my $sum = <$handle>;
+      return defined $sum && $sum =~ /^([0-9]+)$/ ? $1 : size_below($place);
+    }
+
+    sub note_used {
+      my ($set, $sum) = @_;
+      my @stat = stat "$set/used";
+      open my $handle, ">", "$set/used" or return;
+      print $handle "$sum\n";
+      close $handle;
+      utime $stat[9], $stat[9], "$set/used" if @stat && abs(time - $stat[9]) <= 60;  # as old as the count it began with
     }
 
     sub free_below {
@@ -173,14 +202,18 @@ queue_vault() {
       my $set = "$place/$o{undo}";
       own_directory($set, 1);
       sync_path($place);
-      my $sum = digest(map { $_->[0] } map { @{$_->{files}} } @messages);
-      my $batch = 0;
+      my $sum = digest(map { my ($control, @others) = @{$_->{files}}; ($control->[0] => $_->{content}, map { $_->[0] => undef } @others) } @messages);
+      my $batch = -1;
       my ($manifest, %aside);
-      ++$batch until sysopen $manifest, "$set/manifest.$batch.new", O_WRONLY | O_CREAT | O_EXCL, 0600 or !$!{EEXIST};
-      die "$set cannot be written: $!\n" if !$manifest;
-      while (-e "$set/manifest.$batch") {
-        rename "$set/manifest.$batch.new", "$set/manifest." . ($batch + 1) . ".new" or die "$set cannot be written: $!\n";
-        ++$batch;
+      while (1) {  # a number that no other batch of this set has taken, may it run at the same time
+        my $new = "$set/manifest." . ++$batch . ".new";
+        if (!sysopen $manifest, $new, O_WRONLY | O_CREAT | O_EXCL, 0600) {
+          die "$set cannot be written: $!\n" if !$!{EEXIST};
+        } elsif (-e "$set/manifest.$batch") {
+          unlink $new;
+        } else {
+          last;
+        }
       }
       my $text = "mailtui-undo 1\nundo $o{undo}\nat " . time . "\nuntil " . (time + $o{keep}) . "\nby $o{by}\nreason $o{reason}\n";
       for my $message (@messages) {
@@ -195,7 +228,7 @@ queue_vault() {
       }
       own_directory($_, 1) for values %aside;
       print $manifest $text or die "$set cannot be written: $!\n";
-      $manifest->flush && $manifest->sync && close $manifest or die "$set cannot be written: $!\n";
+      IO::Handle::flush($manifest) && IO::Handle::sync($manifest) && close $manifest or die "$set cannot be written: $!\n";
       rename "$set/manifest.$batch.new", "$set/manifest.$batch" or die "$set cannot be written: $!\n";
       sync_path($set);
 
@@ -214,7 +247,8 @@ queue_vault() {
         }
       }
       sync_path($_) for values %aside, keys %{{map { ($_->{dir}{df} => 1, $_->{dir}{xf} => 1) } @moved}};
-      did($_->{number}, "moved", $_->{word}) for @moved;
+      did($_->{number}, "moved", $_->{word}) for grep { defined $_->{word} } @moved;
+      emit("all moved", join " ", map { $_->{number} } grep { !defined $_->{word} } @moved);
     }
 
     sub delete_messages {
@@ -241,14 +275,16 @@ queue_vault() {
           eval {
             my ($base) = $place =~ m{^(.*)/}s;
             my $free = free_below($base eq "" ? "/" : $base);
-            $used{$place} = size_below($place) if !defined $used{$place};
+            $used{$place} = used_in($place) if !defined $used{$place};
             $used{$place} += $_->[8] for map { @{$_->{files}} } @messages;
             die "the vault would hold more than a tenth of the free space of $base; make room: mailtui undo purge --expired\n"
               if defined $free && $used{$place} > $free * 1024 / 10;
             set_aside($place, @messages);
+            note_used("$place/$o{undo}", $used{$place});
             1;
           } or do { chomp(my $why = $@); did($_->{number}, "denied", $why) for @messages };
         }
+        @handles = ();
       }
     }
 
@@ -316,7 +352,9 @@ queue_vault() {
           for my $item (@{$manifest->{items}}) {
             my $control = $item->{files}[0];
             my ($created, $sender) = ("-", undef);
-            if (open my $handle, "<", -e $control->{aside} ? $control->{aside} : $control->{path}) {
+            # in the queue of the client its group may have put a link or a pipe there
+            my $from = -e $control->{aside} ? $control->{aside} : $control->{path};
+            if (sysopen my $handle, $from, O_RDONLY | O_NONBLOCK | (eval { O_NOFOLLOW() } || 0)) {
               binmode $handle;
               while (<$handle>) {
                 $created = $1 if /^T([0-9]+)/;
@@ -398,7 +436,7 @@ queue_vault() {
       unlink $new;
       sysopen my $out, $new, O_WRONLY | O_CREAT | O_EXCL, 0600 or return 0;
       binmode $out;
-      print $out $content and chown $stat[4], $stat[5], $new and chmod $stat[2] & 07777, $new and $out->flush and $out->sync and close $out or return 0;
+      print $out $content and chown $stat[4], $stat[5], $new and chmod $stat[2] & 07777, $new and IO::Handle::flush($out) and IO::Handle::sync($out) and close $out or return 0;
       my ($folder) = $control->{path} =~ m{^(.*)/}s;
       rename $new, "$folder/hf$item->{id}" or return 0;
       return unlink $control->{aside};
@@ -416,7 +454,7 @@ queue_vault() {
       my ($set) = @_;
       return if manifests($set);
       opendir my $handle, $set or return;
-      my @names = grep { /^(?:lock|manifest\.[0-9]+\.new|[0-9]+\.[0-9]+)$/ } readdir $handle;
+      my @names = grep { /^(?:lock|used|manifest\.[0-9]+\.new|[0-9]+\.[0-9]+)$/ } readdir $handle;
       -d "$set/$_" ? rmdir "$set/$_" : unlink "$set/$_" for @names;
       rmdir $set;
     }

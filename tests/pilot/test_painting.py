@@ -1,0 +1,96 @@
+"""What is sent to the terminal for a change is what Textual's own compositor would send, though less is rendered for it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from textual._compositor import ChopsUpdate, Compositor
+from textual._context import active_app
+from textual.geometry import Region
+
+from mailtui.screens.painting import PartCompositor
+from mailtui.store import LogRead
+from tests.pilot import world
+from tests.pilot.test_console import console, press, settle
+
+KEYS = (
+    "down",
+    "up",
+    "pagedown",
+    "tab",
+    "3",
+    "1",
+    "2",
+    "f",
+    "w",
+    "space",
+    "z",
+    "s",
+    "end",
+    "home",
+    "question_mark",
+    "escape",
+)
+
+
+@pytest.fixture
+def frames(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str]]]:
+    """Each part of a screen as it was painted, and as Textual would have painted it."""
+    found: list[tuple[str, str]] = []
+    painted = PartCompositor.render_partial_update
+
+    def both(self: PartCompositor) -> ChopsUpdate | None:
+        changed = set(self._dirty_regions)
+        ours = painted(self)
+        self._dirty_regions = changed
+        theirs = Compositor.render_partial_update(self)
+        if ours is not None and theirs is not None:
+            terminal = active_app.get().console
+            found.append((ours.render_segments(terminal), theirs.render_segments(terminal)))
+        else:
+            assert (ours, theirs) == (None, None)
+        return ours
+
+    monkeypatch.setattr(PartCompositor, "render_partial_update", both)
+    yield found
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
+async def test_a_part_is_painted_as_textual_would(frames: list[tuple[str, str]], size: tuple[int, int]) -> None:
+    chance = random.Random(str(size))
+    async with console(60, size=size) as (app, pilot):
+        await press(pilot, "enter")
+        for number in range(24):
+            for _ in range(chance.randint(1, 3)):
+                x, y = chance.randrange(size[0]), chance.randrange(size[1])
+                app.screen.refresh(Region(x, y, chance.randint(1, 30), chance.randint(1, 5)))
+                for widget in chance.sample(list(app.screen.query("*")), 2):
+                    widget.refresh()
+            await press(pilot, chance.choice(KEYS))
+            if number % 5 == 0:
+                line = b"Nov 24 20:00:%02d mx3 sendmail[7]: 6AMJeAMF00%04d: to=<a@b.test>, stat=Sent\n" % (
+                    number,
+                    number,
+                )
+                app.store.apply(LogRead("mx3", world.NOW, "/var/log/mail.log", number * 100, line, live=True))
+            await settle(pilot)
+    assert len(frames) > 24
+    for ours, theirs in frames:
+        assert ours == theirs
+
+
+async def test_only_what_a_change_reaches_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line of one widget: nothing beside or beneath it is asked."""
+    async with console(60) as (app, pilot):
+        await press(pilot, "enter")
+        compositor = app.screen._compositor
+        assert isinstance(compositor, PartCompositor)
+        header = app.screen.query_one("#header")
+        compositor._dirty_regions = {header.region, app.screen.query_one("#resources").region}
+        compositor._changed = tuple(compositor._dirty_regions)
+        asked = [strips for _, _, strips in compositor._get_renders(app.screen.region)]
+        compositor._changed = None
+        whole = [strips for _, _, strips in Compositor._get_renders(compositor, app.screen.region)]
+        assert sum(map(len, asked)) < sum(map(len, whole)) * 2 / 3
