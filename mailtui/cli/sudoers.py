@@ -61,5 +61,8 @@ def run(args: Namespace) -> int:
     if row["text"] and all(re.match("# [a-z]+: no line: ", line) for line in row["text"].splitlines()):
         why = "; ".join(line.removeprefix("# ") for line in row["text"].splitlines())
         raise UsageError(f"no sudoers lines for {', '.join(args.features)}", show_line(why))
-    write(args, Document("sudoers", row, lambda: [row], text=lambda: show(row["text"].rstrip("\n")) + "\n"))
+    write(
+        args,
+        Document("sudoers", row, lambda: [row], text=lambda: show(row["text"].rstrip("\n"), len(row["text"])) + "\n"),
+    )
     return 0

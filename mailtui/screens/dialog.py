@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
@@ -21,6 +22,10 @@ class Dialog(ModalScreen[T]):
     """A window whose one long part scrolls, whatever has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.DIALOG)
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Close this window where it is on top; Textual's own closes whatever is, so two calls close two screens."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
     def action_scroll(self, lines: int) -> None:
         """Scroll; ten lines stand for a page."""

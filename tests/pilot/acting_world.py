@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -186,7 +187,9 @@ class Scene:
             await settle(self.pilot)
 
     async def until(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 60
         while not condition():
+            assert time.monotonic() < end, f"not within a minute:\n{self.text}\n{self.toasts}"
             await self.pilot.pause(0.02)
 
     async def told(self, words: str) -> None:

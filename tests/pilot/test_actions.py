@@ -576,6 +576,19 @@ async def test_nothing_of_strangers_gets_through_any_window(tmp_path: Path) -> N
             assert app.about.hits == 0, "something is painted without show()"
 
 
+async def test_a_window_closes_itself_alone(tmp_path: Path) -> None:
+    """It is told twice that it is over where it ends just as it opens; the screen beneath must stay."""
+    async with scene(tmp_path) as at:
+        for _ in range(2):
+            window = ProgressScreen("Delete on mx3", 9, lambda: None)
+            at.app.push_screen(window)
+            window.finish()
+            window.finish()
+            window.on_screen_resume()
+            await settle(at.pilot)
+            assert isinstance(at.app.screen, HostScreen)
+
+
 # --- the fleet ------------------------------------------------------------------------------------------------------
 
 

@@ -188,6 +188,13 @@ def record(host: str, at: float | None, text: bytes = b"a line", **fields: Any) 
     return LogRecord(host, at, b"Nov 22 14:00:00", b"sm-mta", 7, None, LogEvent.OTHER, text, **fields)
 
 
+HELPER = (
+    "#!/bin/sh",
+    *(f"# line {number} of a program that is longer than what is shown of a stranger" for number in range(2000)),
+)
+"""What stands in for the helper: a tenth of a megabyte."""
+
+
 class Parser:
     """Reads lines of the form `TIME TEXT`."""
 
@@ -230,7 +237,7 @@ class Mta:
         if "capture" in features:
             return "# capture: no line: not built yet.\n"
         lines = [f"{identity.login} ALL=(root) NOPASSWD: /usr/sbin/{feature}" for feature in features]
-        return "\n".join([*lines, "#!/bin/sh"] if helper else lines)
+        return "\n".join([*lines, *HELPER] if helper else lines)
 
 
 class FakeTransport:

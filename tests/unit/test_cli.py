@@ -17,7 +17,7 @@ from mailtui.cli import command_at, commands, filters, main, options
 from mailtui.cli.run import report_first, verb_of
 from mailtui.config import COMMAND_WORDS, Host
 from mailtui.errors import AuthenticationFailed, HostKeyRefused, NoMta, Refused, Unreachable, UsageError
-from tests.unit.cli_world import Run, World, message, run, valid, world
+from tests.unit.cli_world import HELPER, Run, World, message, run, valid, world
 
 __all__ = ["run", "world"]
 
@@ -293,6 +293,13 @@ def test_one_host_that_fails(run: Run, world: World, error: Unreachable, code: i
     got, out, err = run("sudoers", "mx1")
     assert (got, out) == (code, "")
     assert "x" in err
+
+
+def test_a_helper_is_printed_whole(run: Run) -> None:
+    """Text of strangers is cut at 64 KiB; this is a program of ours, and half of it does nothing."""
+    got, out, _ = run("sudoers", "mx1", "--for", "list", "--helper")
+    assert got == 0
+    assert out.splitlines()[-len(HELPER) :] == list(HELPER)
 
 
 def test_timeout_is_the_hosts_answer(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,11 @@ umask 077
 cd /
 IFS= read -r MARK
 $ENGINE"
+# A loader of a few bytes goes first, as in the transport: byte by byte all of $ENGINE would take a tenth of a second.
+loader='read -r n;s=$(dd bs=$n count=1 iflag=fullblock 2>/dev/null||dd bs=1 count=$n 2>/dev/null);eval "$s"'
 {
-  printf '%s\n' "${#ENGINE}"
+  printf '%s\n' "${#loader}"
+  printf '%s%s\n' "$loader" "${#ENGINE}"
   printf %s "$ENGINE"
   printf '%s\n' "$MARK"
   inputs
