@@ -11,6 +11,7 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 from mailtui.keys import KEYS
+from mailtui.panes.queue import QueuePane
 from mailtui.widgets.filter_bar import FilterBar
 
 RANKS: Final = {key.action: key.footer for key in reversed(KEYS) if key.footer}
@@ -60,7 +61,8 @@ class KeyLine(Footer):
 
     def _of_screen(self) -> Iterable[FooterKey]:
         keys = [key for key in super().compose() if isinstance(key, FooterKey)]
-        acts = bool(getattr(getattr(self.screen, "queue", None), "marked", ()))
+        # a screen that is being opened or left has a footer before or after it has its panes
+        acts = any(pane.marked for pane in self.screen.query(QueuePane))
         for key in sorted(keys, key=lambda key: _rank(key.action, acts)):
             if key.action == "leave":
                 # it goes back to the overview, and quits from there alone

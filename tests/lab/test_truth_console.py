@@ -82,8 +82,10 @@ class At:
 
     async def open(self, host: str, name: str, state: str = "deferred") -> None:
         """Open a host, its queue filtered by the messages' name, once all of them are on show."""
-        self.app.open_host(host)
-        await self.until(lambda: isinstance(self.app.screen, HostScreen) and self.app.screen.host == host, host)
+        if getattr(self.app.screen, "host", None) != host:
+            self.app.open_host(host)
+        await self.until(lambda: getattr(self.app.screen, "host", None) == host, host)
+        await self.until(lambda: bool(self.app.screen.query(QueuePane)), "its panes")
         await self.until(partial(self.all_in, host, name, state), f"{COUNT} {state} on {host}")
         if not self.queue.filter_text:
             await self.pilot.press("slash", *f"to:{name}", "enter")
@@ -200,7 +202,7 @@ async def test_hold_release_delete_undo_and_retry_by_keys(lab: Lab, tmp_path: Pa
             for host in PAIR:
                 await at.open(host, name)
                 await open_group(at, b"grey60.test")
-                await at.act("r", "asked for")
+                await at.act("r", "Retry on")
                 await at.pilot.press("escape")
             for host in PAIR:
                 await at.until(partial(gone, lab, host, of[host]), "delivered")

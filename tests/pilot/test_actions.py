@@ -22,6 +22,7 @@ from mailtui.journal import Journal
 from mailtui.keys import KEYS, Scope
 from mailtui.model import Code, Outcome, QueueListing
 from mailtui.panes.queue import QueuePane
+from mailtui.screens.footer import KeyLine
 from mailtui.screens.groups import GroupsScreen
 from mailtui.screens.help import HelpScreen
 from mailtui.screens.host import HostScreen
@@ -587,6 +588,15 @@ async def test_a_window_closes_itself_alone(tmp_path: Path) -> None:
             window.on_screen_resume()
             await settle(at.pilot)
             assert isinstance(at.app.screen, HostScreen)
+
+
+async def test_the_footer_asks_no_queue_that_is_not_there_yet_or_any_more(tmp_path: Path) -> None:
+    """Keys change while a screen is opened or left: its panes may be gone before its last line."""
+    async with scene(tmp_path) as at:
+        await pane(at).remove()
+        at.app.screen.query_one(KeyLine).refresh(recompose=True)
+        await settle(at.pilot)
+        assert "Help" in at.text
 
 
 # --- the fleet ------------------------------------------------------------------------------------------------------
