@@ -161,7 +161,11 @@ async def settle(plan: Plan, host: HostPlan, link: Link, journal: Journal, resul
     if vault is not None and not result.undo_id and any(each.code is Code.MOVED for each in found):
         result = replace(result, undo_id=vault.undo_id, undo_until=vault.until)
     try:
-        await asyncio.to_thread(journal.append, "settled", outcome_record(plan, host, result.journal_id, found))
+        await asyncio.to_thread(
+            journal.append,
+            "settled",
+            outcome_record(plan.action.id, host.host, result.journal_id, plan.order.undo_id, found),
+        )
     except JournalFault as fault:
         return result if result.error else replace(result, error=fault.message, cure=fault.cure)
     return result
@@ -322,7 +326,9 @@ class _Run:
                 self._lost("the host did not tell of every message")
         self.outcomes |= {each.key: each for each in found}
         try:
-            fields = outcome_record(self.plan, self.host, self._result.journal_id, found)
+            fields = outcome_record(
+                self.plan.action.id, self.host.host, self._result.journal_id, self.plan.order.undo_id, found
+            )
             await asyncio.to_thread(self.journal.append, "outcome", fields)
         except JournalFault as fault:
             # it is done, and must be told; but nothing more is done without a journal

@@ -44,13 +44,15 @@ def intent_record(plan: Plan, host: HostPlan, link: Link, journal: Journal) -> d
     }
 
 
-def outcome_record(plan: Plan, host: HostPlan, intent: str, outcomes: Sequence[ItemOutcome]) -> dict[str, Any]:
+def outcome_record(
+    action: str, host: str, intent: str, undo_id: str, outcomes: Sequence[ItemOutcome]
+) -> dict[str, Any]:
     """Say what came of it, by codes alone: details may hold a stranger's words."""
     return {
-        "action": plan.action.id,
-        "host": host.host,
+        "action": action,
+        "host": host,
         "intent": intent,
-        "undo_id": plan.order.undo_id,
+        "undo_id": undo_id,
         "outcomes": [{"key": each.key, "id": each.id, "outcome": each.outcome, "code": each.code} for each in outcomes],
         "counts": dict(counts(outcomes)),
     }

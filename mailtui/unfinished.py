@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from mailtui.actions import ACTIONS, ActionSpec, Chosen, Danger, HostPlan, Plan, counts
+from mailtui.actions import ACTIONS, ActionSpec, Chosen, Danger, HostPlan, Plan
 from mailtui.entries import Left
 from mailtui.execute import Act, HostResult, Progress, execute, settle
 from mailtui.journal import Journal, JournalFault
 from mailtui.model import Code, ItemOutcome, Order, Outcome, QueueRow, UndoSet
+from mailtui.recording import outcome_record
 from mailtui.session import Link
 
 _BY_VAULT: Final = frozenset({"undo", "purge", "expire"})
@@ -47,7 +48,7 @@ async def carry_out(
     if rest and result.journal_id:
         # where the journal cannot be written that is told already, and the next start decides
         with contextlib.suppress(JournalFault):
-            fields = _record(plan.action.id, host.host, result.journal_id, plan.order.undo_id, rest)
+            fields = outcome_record(plan.action.id, host.host, result.journal_id, plan.order.undo_id, rest)
             await asyncio.to_thread(journal.append, "outcome", fields)
     return result
 
@@ -125,18 +126,6 @@ def _vaulted(verb: str, each: ItemOutcome, kept: UndoSet | None) -> ItemOutcome:
 
 
 async def _note(left: Left, journal: Journal, result: HostResult, told: Sequence[ItemOutcome]) -> HostResult:
-    fields = _record(left.entry.action, left.entry.host, left.entry.id, left.entry.undo_id, told)
+    fields = outcome_record(left.entry.action, left.entry.host, left.entry.id, left.entry.undo_id, told)
     await asyncio.to_thread(journal.append, "settled", fields)
     return result
-
-
-def _record(action: str, host: str, intent: str, undo_id: str, told: Sequence[ItemOutcome]) -> dict[str, Any]:
-    """Say what came of messages, by codes alone, as `execute` does."""
-    return {
-        "action": action,
-        "host": host,
-        "intent": intent,
-        "undo_id": undo_id,
-        "outcomes": [{"key": each.key, "id": each.id, "outcome": each.outcome, "code": each.code} for each in told],
-        "counts": dict(counts(told)),
-    }
