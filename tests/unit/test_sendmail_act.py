@@ -375,6 +375,33 @@ async def test_killed_after_each_step_nothing_is_lost(host: Host, verb: str, mon
     raise AssertionError("it never came to an end")
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_what_cannot_be_synced_is_not_told_as_left_alone(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str
+) -> None:
+    """A disk that fails after the moves: what is aside is unknown, never refused."""
+    only(tmp_path, monkeypatch, engine)
+    host.put(A, xf=True)
+    host.put(B, "mqueue/q2")
+    before = {each: host.states(each) for each in (A, B)}
+    ends = set()
+    for number in range(1, 30):
+        order = Order(undo_id=f"u-20261124T2100{number:02}-abcdef")
+        targets = await host.targets(A, B)
+        with stepped(host.top / "lib", monkeypatch):
+            monkeypatch.setenv("MAILTUI_FAIL_AT", str(number))
+            found = await host.act("delete", targets, order)
+        for queue_id in (A, B):
+            aside = any(".mailtui-undo" in str(path) for path in host.files(queue_id) if path.name[0] == "q")
+            ends.add((aside, found[queue_id].outcome))
+        for kept in await host.sets():
+            await host.undo(kept)
+        assert {each: host.states(each) for each in (A, B)} == before, number
+        if all(each.outcome is Outcome.DONE for each in found.values()):
+            break
+    assert ends == {(False, Outcome.FAILED), (True, Outcome.UNKNOWN), (True, Outcome.DONE)}
+
+
 # --- by sendmail ----------------------------------------------------------------------------------------------------
 
 

@@ -58,7 +58,7 @@ def only(path: Path, monkeypatch: pytest.MonkeyPatch, *engines: str) -> Path:
 
 _PERL_STEPS = r"""
 package Stepper;
-our ($steps, $limit) = (0, $ENV{MAILTUI_KILL_AT} || 0);
+our ($steps, $syncs, $limit) = (0, 0, $ENV{MAILTUI_KILL_AT} || 0);
 sub step {
   if (defined $ENV{MAILTUI_STEPS}) { open my $log, ">>", $ENV{MAILTUI_STEPS}; print $log "@_\n"; close $log }
   system $ENV{MAILTUI_PROBE} if defined $ENV{MAILTUI_PROBE};
@@ -72,7 +72,7 @@ BEGIN {
   *CORE::GLOBAL::unlink = sub { my $done = CORE::unlink(@_); step("unlink", $_) for @_; return $done };
 }
 require IO::Handle;
-{ no warnings; my $sync = \&IO::Handle::sync; *IO::Handle::sync = sub { my $done = $sync->(@_); step("sync", (stat $_[0])[1]); return $done } }
+{ no warnings; my $sync = \&IO::Handle::sync; *IO::Handle::sync = sub { my $done = $sync->(@_); step("sync", (stat $_[0])[1]); if (++$syncs == ($ENV{MAILTUI_FAIL_AT} || 0)) { $! = 5; return undef } return $done } }
 1;
 """
 
@@ -99,7 +99,13 @@ def step(name, *args):
 steps = 0
 for name in ("rename", "mkdir", "rmdir", "unlink"):
     setattr(os, name, stepping(name, getattr(os, name)))
-os.fsync = stepping("sync", os.fsync)
+fsync, syncs = stepping("sync", os.fsync), []
+def failing(handle):
+    fsync(handle)
+    syncs.append(handle)
+    if len(syncs) == int(os.environ.get("MAILTUI_FAIL_AT") or 0):
+        raise OSError(5, "Input/output error")
+os.fsync = failing
 flock = fcntl.flock
 fcntl.flock = lambda handle, how: stepping("flock", lambda: flock(handle, how))()
 """
@@ -108,7 +114,7 @@ fcntl.flock = lambda handle, how: stepping("flock", lambda: flock(handle, how))(
 @contextmanager
 def stepped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have what acts tell of each step in the file $MAILTUI_STEPS, run $MAILTUI_PROBE at it, end at the
-    $MAILTUI_KILL_AT-th."""
+    $MAILTUI_KILL_AT-th, and fail at the $MAILTUI_FAIL_AT-th sync."""
     folder.mkdir(exist_ok=True)
     (folder / "Stepper.pm").write_text(_PERL_STEPS)
     (folder / "stepper.py").write_text(_PYTHON_STEPS)

@@ -25,7 +25,7 @@ mark = os.environb[b"MARK"]
 name = b".mailtui-undo"
 plain_open = os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0)
 options = {b"keep": b"604800", b"by": b"", b"reason": b"", b"undo": b"", b"held": b"", b"expired": b""}
-configured, dirs, by_name = [], [], {}
+configured, dirs, by_name, moving = [], [], {}, []
 ids, undo_ids = rb"[0-9A-Za-z]{12,20}", rb"u-[0-9A-Za-z-]{8,40}"
 
 
@@ -339,6 +339,7 @@ def set_aside(place, messages):
         raise Denied(b"%s cannot be written: %s" % (undo_set, why(error))) from None
     sync_path(undo_set)
 
+    moving.append(True)
     moved = []
     for message in messages:
         control = message.files[0][0]
@@ -356,6 +357,7 @@ def set_aside(place, messages):
                 message.word = b"its %s stayed behind: %s" % (base_name(path)[:2], why(error))
     behind = [path for message in moved for path in (message.directory.df, message.directory.xf)]
     sync_all(list(aside.values()) + behind)
+    moving.clear()
     for message in moved:
         if message.word is not None:
             did(message.number, b"moved", message.word)
@@ -389,6 +391,8 @@ def delete_messages(files):
             try:
                 delete_at(place, by_place[place], used)
             except (Denied, OSError) as error:
+                if moving:  # what is not told of is unknown: some of it is aside, and nothing more is begun
+                    raise Denied(why(error)) from None
                 for message in by_place[place]:
                     did(message.number, b"denied", why(error))
         for handle in handles:

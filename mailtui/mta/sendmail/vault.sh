@@ -20,7 +20,7 @@ queue_vault() {
     my ($verb, $files) = @ARGV;
     my $mark = $ENV{MARK};
     my $name = ".mailtui-undo";
-    my (%o, @configured, @dirs, %dirs, @handles);
+    my (%o, @configured, @dirs, %dirs, @handles, $moving);
 
     sub emit {
       my ($head, $body) = @_;
@@ -232,6 +232,7 @@ queue_vault() {
       rename "$set/manifest.$batch.new", "$set/manifest.$batch" or die "$set cannot be written: $!\n";
       sync_path($set);
 
+      $moving = 1;
       my @moved;
       for my $message (@messages) {
         my $control = $message->{files}[0][0];
@@ -248,6 +249,7 @@ queue_vault() {
       }
       sync_path($_) for values %aside, keys %{{map { ($_->{dir}{df} => 1, $_->{dir}{xf} => 1) } @moved}};
       did($_->{number}, "moved", $_->{word}) for grep { defined $_->{word} } @moved;
+      $moving = 0;
       emit("all moved", join " ", map { $_->{number} } grep { !defined $_->{word} } @moved);
     }
 
@@ -282,7 +284,11 @@ queue_vault() {
             set_aside($place, @messages);
             note_used("$place/$o{undo}", $used{$place});
             1;
-          } or do { chomp(my $why = $@); did($_->{number}, "denied", $why) for @messages };
+          } or do {
+            chomp(my $why = $@);
+            die "$why\n" if $moving;  # what is not told of is unknown: some of it is aside, and nothing more is begun
+            did($_->{number}, "denied", $why) for @messages;
+          };
         }
         @handles = ();
       }
