@@ -16,7 +16,7 @@ from mailtui.errors import AuthenticationFailed, HostKeyRefused, NoMta, Restrict
 from mailtui.model import Identity
 from mailtui.mta.contract import Evidence
 from mailtui.transport.trust import HostKey
-from tests.unit.cli_world import Run, World, run, valid, world
+from tests.unit.cli_world import HELPER, Run, World, run, valid, world
 
 __all__ = ["run", "world"]
 
@@ -387,7 +387,7 @@ def test_sudoers_prints_lines_to_paste(run: Run) -> None:
     code, out, err = run("sudoers", "mx1", "--for", "list,read")
     assert (code, err) == (0, "")
     assert out.splitlines() == [f"oncall ALL=(root) NOPASSWD: /usr/sbin/{name}" for name in ("list", "read")]
-    assert run("sudoers", "mx1", "--helper")[1].endswith("#!/bin/sh\n")
+    assert run("sudoers", "mx1", "--helper")[1].endswith("\n".join(HELPER) + "\n")
     code, out, err = run("sudoers", "mx1", "--for", "capture")
     assert (code, out) == (2, "")
     assert "no sudoers lines for capture" in err
