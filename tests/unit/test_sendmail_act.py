@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,10 +37,15 @@ done
 for id in $ids; do
   for top in SPOOL/$client SPOOL/$client/q1 SPOOL/$client/q2/qf; do
     case $verb in
-    hold) [ ! -f "$top/qf$id" ] || [ -e "$0.locked" ] || mv "$top/qf$id" "$top/hf$id" ;;
-    release) [ ! -f "$top/hf$id" ] || mv "$top/hf$id" "$top/qf$id" ;;
-    run) echo "$verb $id" >>"$0.ran" ;;
+    hold) from=q to=h ;;
+    release) from=h to=q ;;
+    run) echo "$verb $id" >>"$0.ran"; continue ;;
     esac
+    [ -f "$top/${from}f$id" ] && [ ! -e "$0.locked" ] || continue
+    true >"$top/tf$id"  # as a new control file is written; one that is left makes sendmail wait for eight minutes
+    while [ -e "$0.slow" ]; do sleep 0.05; done
+    mv "$top/${from}f$id" "$top/${to}f$id"
+    rm "$top/tf$id"
   done
 done
 """
@@ -422,6 +428,34 @@ async def test_a_locked_message_is_not_called_held(host: Host) -> None:
     host.put(A)
     host.sendmail.with_name("sendmail.locked").touch()
     assert codes(await host.act("hold", await host.targets(A))) == {A: ("skipped", "in-delivery")}
+
+
+@pytest.mark.parametrize(("verb", "before", "after"), [("hold", "q", "h"), ("release", "h", "q")])
+async def test_what_ends_us_does_not_end_sendmail_as_it_writes_a_control_file(
+    host: Host, verb: str, before: str, after: str
+) -> None:
+    host.put(A, letter=before)
+    targets = await host.targets(A)
+    slow = Path(f"{host.sendmail}.slow")
+    slow.touch()
+    top = host.top / "mqueue/q1"
+    transport = LocalTransport(gate=host.gate)
+    try:
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(20):
+            acting = tasks.create_task(drive(transport, act.act(host.identity, verb, targets, ORDER)))
+            while not (top / f"tf{A}").exists():
+                await asyncio.sleep(0.02)
+            for wire in transport._running:
+                assert wire._streams is not None
+                os.killpg(wire._streams.get_pid(), signal.SIGKILL)  # as the watchdog does when a link is lost
+            assert {each.outcome for each in (await acting).outcomes} == {Outcome.UNKNOWN}
+            slow.unlink()
+            while (top / f"tf{A}").exists():
+                await asyncio.sleep(0.02)
+    finally:
+        slow.unlink(missing_ok=True)
+        await transport.close()
+    assert [each.name for each in host.files(A)] == sorted([f"df{A}", f"{after}f{A}"])
 
 
 async def test_an_id_that_is_part_of_another_is_refused(host: Host) -> None:

@@ -166,8 +166,8 @@ act_run() {
   client=
   [ "$queue" = mqueue ] || client=-Ac
   case $verb in
-  hold) said=$("$sendmail" $client "-Q$reason" "$@" 2>&1 </dev/null) ;;
-  release) said=$("$sendmail" $client -qQ -Q "$@" 2>&1 </dev/null) ;;
+  hold) said=$(act_session "$sendmail" $client "-Q$reason" "$@" 2>&1) ;;
+  release) said=$(act_session "$sendmail" $client -qQ -Q "$@" 2>&1) ;;
   retry) act_detached "$sendmail" $client "$@" ;;
   bounce) act_detached "$sendmail" $client -OTimeout.queuereturn=now "$@" ;;
   live) act_aloud "$sendmail" $client -v "$@" || return 0 ;;
@@ -213,18 +213,22 @@ mqueue-client '*) clients=1 ;; esac
   printf '%s\n' "$MARK ran"
 }
 
-# Starts a delivery in a session of its own: what ends us (a lost link) must not end it between DATA and its answer, or
-# the message would be delivered twice.
+# Starts a delivery that what ends us (a lost link) does not end between DATA and its answer, or the message would be
+# delivered twice.
 act_detached() { act_apart "$@" 4>/dev/null; }
 
 # The same with its output to descriptor 4; its process is $!.
-act_apart() {
+act_apart() { act_session "$@" >&4 2>&1 4>&- & }
+
+# Becomes sendmail in a session of its own (called in a subshell). Ended as it writes a control file anew, it would leave
+# a tf file behind, for which each later try of that message waits up to eight minutes.
+act_session() {
   if command -v setsid >/dev/null 2>&1; then
     set -- setsid "$@"
   elif perl -MPOSIX -e 1 >/dev/null 2>&1; then
     set -- perl -MPOSIX -e 'POSIX::setsid(); exec @ARGV' "$@"
   fi
-  "$@" </dev/null >&4 2>&1 3>&- 4>&- 5>&- 8>&- &
+  exec "$@" </dev/null 3>&- 5>&- 8>&-
 }
 
 # Runs sendmail for the messages of $numbers and prints what it says as it comes; fails where that cannot be done.
