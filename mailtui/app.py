@@ -18,12 +18,11 @@ from textual.command import CommandPalette
 from textual.events import Event, Paste
 from textual.filter import LineFilter
 
-from mailtui import themes
+from mailtui import reading, themes
 from mailtui.acting import Acting
 from mailtui.actions import ACTIONS
 from mailtui.clock import SYSTEM, Clock
 from mailtui.collector import COLLECTOR
-from mailtui.errors import HostError
 from mailtui.fleet import Fleet
 from mailtui.journal import Journal, default_directory
 from mailtui.keys import Scope
@@ -174,25 +173,23 @@ class Console(App[None]):
         self.open_host(message.host, message.pane, message.where)
 
     def on_ask_message(self, message: AskMessage) -> None:
-        """A pane wants a message opened: shown from the store at once, its headers read anew from the host."""
+        """A pane wants a message opened: shown from the store at once, headers and log lines asked of the host."""
         known = self.store.message(message.host, message.key)
         if known is None:
             self.notify("the message has left the queue", severity="warning", markup=False)
             return
         screen = MessageScreen(message.host, known)
         self.push_screen(screen)
-        self._headers(screen, message.host, message.key)
+        self._headers(screen)
+        self._log_lines(screen)
 
     @work(exclusive=True, group="headers")
-    async def _headers(self, screen: MessageScreen, host: str, key: str) -> None:
-        try:
-            newer = await self.fleet.show(host, key)
-        except HostError as error:
-            self.notify(f"headers: {show_line(error.message)}", severity="warning", markup=False)
-            screen.say_no_headers(error.message)
-            return
-        if screen.is_attached:
-            screen.show_message(newer)
+    async def _headers(self, screen: MessageScreen) -> None:
+        await reading.headers(self.fleet, screen)
+
+    @work(exclusive=True, group="message-log")
+    async def _log_lines(self, screen: MessageScreen) -> None:
+        await reading.log_lines(self.fleet, screen)
 
     def on_ask_groups(self, message: AskGroups) -> None:
         """A pane wants a queue counted."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from mailtui.cli import hosting, logs, logsearch, output, records, say
+from mailtui import logsearch
+from mailtui.cli import hosting, logs, output, records, say
 from mailtui.clock import SYSTEM
 from mailtui.errors import HostError, TimedOut, Unreachable, UsageError
 from mailtui.mta.contract import LogBlock, LogGap

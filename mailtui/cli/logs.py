@@ -6,7 +6,8 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mailtui.cli import filters, hosting, ids, logfollow, logsearch, records, say
+from mailtui import logsearch
+from mailtui.cli import filters, hosting, ids, logfollow, records, say
 from mailtui.cli.options import Parser
 from mailtui.cli.output import Document, Stream, write
 from mailtui.cli.queue import natural
@@ -18,7 +19,7 @@ from mailtui.parsing.logsearch import merge
 from mailtui.text import show_line
 
 if TYPE_CHECKING:
-    from mailtui.cli.logsearch import Found
+    from mailtui.logsearch import Found
     from mailtui.model import LogRecord
     from mailtui.mta.contract import LogQuery
     from mailtui.session import Answer

@@ -85,7 +85,7 @@ async def look(link: Link, wanted: str) -> Found:
 
 async def log_of(link: Link, wanted: str) -> tuple[LogRecord, ...] | None:
     """Give a message's log lines; None where the log cannot be read, which is said."""
-    from mailtui.cli import logsearch
+    from mailtui import logsearch
     from mailtui.mta.contract import LogQuery
 
     try:

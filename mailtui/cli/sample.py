@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from mailtui.cli import logsearch
+from mailtui import logsearch
 from mailtui.errors import HostError
 from mailtui.model import LogEvent, LogRecord, QueueCounts, QueueListing, QueueState, Rates, Stats
 from mailtui.mta.contract import LogQuery

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.cells import cell_len
 from textual.content import Content
 
-from mailtui.model import LogEvent, QueueRow, QueueState, Rates
+from mailtui.model import LogEvent, QueueCounts, QueueRow, QueueState, Rates
 from mailtui.panes import units
 from mailtui.panes.health import (
     SIGNS,
@@ -100,6 +100,15 @@ QUEUE_COLUMNS = (
 """Columns of a queue."""
 
 
+def total_words(counts: QueueCounts | None) -> str:
+    """Say how many messages wait: `12+` where more may lie in what could not be read, `?` where nothing could be."""
+    if counts is None:
+        return "-"
+    if counts.complete:
+        return units.count(counts.total)
+    return f"{units.count(counts.total)}+" if counts.total else "?"
+
+
 def host_cells(view: HostView, rates: Rates, trend: Content, now: float, refresh: float) -> tuple[Content, ...]:
     """Make the cells of one host."""
     rank = rank_of(view, now)
@@ -114,7 +123,7 @@ def host_cells(view: HostView, rates: Rates, trend: Content, now: float, refresh
         service, service_rank = f"was {service}", Rank.STALE
     waiting = counts.active + counts.queued + counts.deferred if counts is not None else 0
     old = counts is not None and counts.oldest_age is not None and counts.oldest_age > 3600
-    total = units.count(counts.total) + ("" if counts.complete else "+") if counts is not None else "-"
+    total = total_words(counts)
     # a word or sign beside the colour: on a screen without colours an old number must not pass for today's
     mark = "~" if stale else ""
     load = view.stats.load if view.stats is not None else None

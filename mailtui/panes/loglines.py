@@ -74,6 +74,11 @@ def line_segments(
     return [time, told, *(parts or rest)]
 
 
+def record_line(record: LogRecord, style: Styles) -> list[Segment]:
+    """Make the line of a record that is already read, with its text as it stands."""
+    return line_segments(record.text, record.event, lambda: record, style, whole=True)
+
+
 def _parts(record: LogRecord, event: LogEvent, colour: Style, style: Styles) -> list[Segment]:
     """Give id, words and addresses of a line that tells of a message; nothing where the line says more than they."""
     words = _words(record, event)

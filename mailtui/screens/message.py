@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final
@@ -15,16 +16,16 @@ from textual.widget import Widget
 
 from mailtui.clock import SYSTEM, Clock
 from mailtui.keys import Scope
-from mailtui.model import Message
+from mailtui.model import LogRecord, Message
 from mailtui.panes import units
 from mailtui.panes.bindings import bindings
 from mailtui.panes.cells import STATE_STYLES, sender_words
 from mailtui.panes.log import LogSource
-from mailtui.panes.loglines import held_since
+from mailtui.panes.loglines import held_since, record_line
 from mailtui.panes.pane import AskAction, Pane, cell
 from mailtui.panes.unread import stale_note
 from mailtui.screens.base import MailScreen
-from mailtui.store import Store, Topic
+from mailtui.store import LogBuffer, Store, Topic
 from mailtui.text import show_line
 from mailtui.widgets.fields import Field, Fields
 from mailtui.widgets.transcript import Transcript
@@ -34,6 +35,9 @@ LONGEST_SUBJECT: Final = 4096
 
 _MACRO: Final = re.compile(rb"(?<![\x80-\xff])\x81(?=[A-Za-z{])")
 """How Sendmail's queue files write the `$` of a macro; a byte of UTF-8 never stands so."""
+
+_FOLD: Final = re.compile(rb"\r?\n[ \t]+")
+"""Where a header goes on in the next line (RFC 5322, 2.2.3)."""
 
 
 def subject_words(raw: bytes) -> bytes | str:
@@ -106,12 +110,15 @@ def recipient_fields(message: Message) -> list[Field]:
 
 
 def header_fields(message: Message, why_none: str = "") -> list[Field]:
-    """Give the headers as they stand, Sendmail's macros as `$g`; or why there are none. Pure."""
+    """Give the headers unfolded, Sendmail's macros as `$g`; or why there are none. Pure."""
     if not message.headers:
         return [Field("Headers"), Field("", cell(why_none, "$warning"))] if why_none else []
     return [
         Field("Headers"),
-        *(Field(str(cell(name).plain), cell(_MACRO.sub(b"$", body))) for name, body in message.headers),
+        *(
+            Field(str(cell(name).plain), cell(_FOLD.sub(b" ", _MACRO.sub(b"$", body))))
+            for name, body in message.headers
+        ),
     ]
 
 
@@ -195,8 +202,21 @@ class EnvelopePane(Pane):
         self.set_title(" · ".join(filter(None, notes)), view.link.detail if stale else "")
 
 
+def newer_lines(log: LogBuffer, id_: str, found: Sequence[LogRecord]) -> list[int]:
+    """Give the numbers of the held lines that name the message and are not among those that a search found; pure."""
+    known = Counter(record.text for record in found)
+    newer: list[int] = []
+    for number in log.containing(id_.encode("utf-8", "backslashreplace")):
+        line = log.line(number)
+        if known[line]:
+            known[line] -= 1
+        else:
+            newer.append(number)
+    return newer
+
+
 class MessageLogPane(Pane):
-    """The log lines of one queue id."""
+    """The log lines of one queue id: what the host's logs hold of it, then what came since."""
 
     topics = frozenset({Topic.LOG, Topic.LINK})
     evidence_topic = "log"
@@ -206,10 +226,26 @@ class MessageLogPane(Pane):
         self._queue_id = id_
         self._searched: tuple[int, int] = (-1, -1)
         self._lines = 0
+        self._found: Sequence[LogRecord] | None = None
+        self._note = "searching the host's logs ..."
 
     def compose(self) -> ComposeResult:
         """Lay out the lines."""
-        yield Transcript(follow=True, empty=Content("no line of the log that is held here names this message"))
+        yield Transcript(follow=True, empty=Content("no line of the log that was read names this message"))
+
+    def show_log(self, records: Sequence[LogRecord], missing: Sequence[str]) -> None:
+        """Show what the host's logs hold of the message, and what of them could not be read."""
+        self._found = records
+        self._again("; ".join(missing))
+
+    def say_not_searched(self, why: str) -> None:
+        """Say why the host's logs could not be searched."""
+        self._again(f"the host's logs could not be searched: {why}")
+
+    def _again(self, note: str) -> None:
+        self._note, self._searched = note, (-1, -1)
+        if self.is_mounted:
+            self.pull()
 
     def pull(self) -> None:
         """Find the lines anew when the log has grown."""
@@ -217,19 +253,22 @@ class MessageLogPane(Pane):
         if self._searched != (log.first, log.end):
             self._searched = (log.first, log.end)
             view = self.query_one(Transcript)
+            found = self._found or ()
+            newer = newer_lines(log, self._queue_id, found)
             source = LogSource(log, view.style_for, lambda: True)
-            numbers: Sequence[int] = log.containing(self._queue_id.encode("utf-8", "backslashreplace"))
-            view.show_lines([source.line(number) for number in numbers])
-            self._lines = len(numbers)
+            view.show_lines([*(record_line(each, view.style_for) for each in found), *map(source.line, newer)])
+            self._lines = len(found) + len(newer)
         self.tick()
 
     def tick(self) -> None:
-        """Say how many lines there are, since when lines are held and whether they still come."""
+        """Say how many lines there are, what was searched for them and whether they still come."""
         stale = stale_note(self.store.host(self.host or ""), self.clock.wall())
         self.set_class(bool(stale), "-stale")
-        since = held_since(self.store.log(self.host or ""))
-        notes = (f"Log lines of {self._queue_id} ({self._lines})", stale, f"log held {since}" if since else "")
-        self.set_title(" · ".join(filter(None, notes)))
+        since = held_since(self.store.log(self.host or "")) if self._found is None else ""
+        notes = (
+            f"Log lines of {self._queue_id} ({self._lines})", stale, f"log held {since}" if since else "", self._note,
+        )  # fmt: skip
+        self.set_title(" · ".join(filter(None, notes)), self._note)
 
     @property
     def copied(self) -> str:
@@ -246,13 +285,14 @@ class MessageScreen(MailScreen):
         super().__init__(classes="message")
         self.host = host
         self.message = message
-        self._envelope = EnvelopePane(self.console.store, host, message, clock=self.console.clock)
+        store, clock = self.console.store, self.console.clock
+        self._envelope = EnvelopePane(store, host, message, clock=clock)
+        self._log = MessageLogPane(store, host, message.id, clock=clock)
 
     def body(self) -> Iterable[Widget]:
         """Give envelope over log lines."""
-        store, clock = self.console.store, self.console.clock
         yield self._envelope
-        yield MessageLogPane(store, self.host, self.message.id, clock=clock)
+        yield self._log
 
     def show_message(self, message: Message) -> None:
         """Show a newer reading, with headers."""
@@ -261,6 +301,14 @@ class MessageScreen(MailScreen):
     def say_no_headers(self, why: str) -> None:
         """Say why the headers could not be read."""
         self._envelope.say_no_headers(why)
+
+    def show_log(self, records: Sequence[LogRecord], missing: Sequence[str]) -> None:
+        """Show what the host's logs hold of the message, and what of them could not be read."""
+        self._log.show_log(records, missing)
+
+    def say_not_searched(self, why: str) -> None:
+        """Say why the host's logs could not be searched."""
+        self._log.say_not_searched(why)
 
     def action_act(self, action: str) -> None:
         """Ask for an action on this message, unless its id is another's by now."""

@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from mailtui.clock import SYSTEM, Clock
 from mailtui.panes import units
+from mailtui.panes.cells import total_words
 from mailtui.panes.health import SIGNS, STYLES, Rank, link_words, queue_stale, service_words, stats_stale
 from mailtui.panes.pane import cell, seen
 from mailtui.store import Store
@@ -63,7 +64,8 @@ class PaneTabs(Static):
             service, service_style = f"was {service}", "$stale"
         counts = view.counts(now)
         version = f"{view.identity.mta} {view.identity.version}" if view.identity is not None else "mail server unknown"
-        queued = f"{units.count(counts.total)} queued" if counts is not None else "queue not read"
+        total = total_words(counts)
+        queued = f"{total} queued" if total[0].isdigit() else "queue not read"
         oldest = (
             f"oldest {units.age(counts.oldest_age)}" if counts is not None and counts.oldest_age is not None else ""
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -14,8 +15,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from mailtui.app import Console, ConsoleOptions
+from mailtui.errors import HostError, Refused
 from mailtui.keys import KEYS, Scope, spelled
+from mailtui.logsearch import Found
 from mailtui.model import Identity, LinkState, Message, QueueListing, QueueRow
+from mailtui.mta.contract import LogQuery
 from mailtui.panes.hosts import HostsPane
 from mailtui.panes.log import LogPane
 from mailtui.panes.pane import seen
@@ -309,6 +313,59 @@ async def test_headers_that_were_read_stay_while_the_message_is_tried_again() ->
         assert "X-Read" in screen_text(app)
 
 
+async def test_the_hosts_logs_are_searched_for_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[LogQuery] = []
+    answer: list[Found | HostError] = []
+    ready = asyncio.Event()
+
+    async def look(link: object, query: LogQuery, seconds: float) -> Found:
+        asked.append(query)
+        await ready.wait()
+        if isinstance(answer[0], HostError):
+            raise answer[0]
+        return answer[0]
+
+    monkeypatch.setattr("mailtui.logsearch.look", look)
+    async with console(size=(160, 60)) as (app, pilot):
+        monkeypatch.setattr(app.fleet, "link", lambda host: object())
+        await press(pilot, "enter")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, MessageScreen))
+        screen = app.screen
+        assert isinstance(screen, MessageScreen)
+        id_ = screen.message.id
+        await until(pilot, lambda: "searching the host's logs" in screen_text(app))
+        old = f"Nov 20 10:00:00 mx3 sm-mta[7]: {id_}: from=<old@x>"
+        new = f"Nov 22 10:00:00 mx3 sm-mta[7]: {id_}: to=<new@x>"  # held already: it is shown once
+        records = [world.Reader().record(line.encode()) for line in (old, new)]
+        answer[:] = [Found(records, ("mail.log.2 could not be read: denied",))]
+        app.store.apply(LogRead("mx3", world.NOW, "/var/log/mail.log", 10**6, f"{new}\n".encode(), True))
+        ready.set()
+        await until(pilot, lambda: "from=<old@x>" in screen_text(app))
+        assert screen_text(app).count("to=<new@x>") == 1
+        assert "mail.log.2 could not be read: denied" in screen_text(app)
+        assert [each.id for each in asked] == [id_]
+        later = f"Nov 22 10:00:05 mx3 sm-mta[8]: {id_}: to=<later@x>"
+        app.store.apply(LogRead("mx3", world.NOW, "/var/log/mail.log", 10**6 + 200, f"{later}\n".encode(), True))
+        await until(pilot, lambda: "to=<later@x>" in screen_text(app))
+        assert "from=<old@x>" in screen_text(app)
+        await press(pilot, "escape")
+        answer[:] = [Refused("no mail log that the login may read")]
+        await press(pilot, "enter")
+        await until(pilot, lambda: "could not be searched: no mail log that the login may read" in screen_text(app))
+
+
+async def test_folded_headers_are_shown_unfolded() -> None:
+    async with console(size=(160, 60)) as (app, pilot):
+        await press(pilot, "enter", "enter")
+        screen = app.screen
+        assert isinstance(screen, MessageScreen)
+        screen.show_message(
+            replace(screen.message, headers=((b"Received", b"from a\n\tby b\r\n  with c\nnot folded"),))
+        )
+        await until(pilot, lambda: "from a by b with c<0a>not folded" in screen_text(app))
+
+
 async def test_the_id_of_a_message_is_copied() -> None:
     async with console() as (app, pilot):
         await press(pilot, "enter", "enter")
@@ -451,8 +508,16 @@ async def test_an_incomplete_queue_says_what_is_missing() -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: "INCOMPLETE" in screen_text(app))
         assert "could not be entered" in screen_text(app)
+        assert "queue not read" in screen_text(app)
         await press(pilot, "0")
-        assert "0+" in screen_text(app), "a count that is not whole is never shown as one"
+        source = app.screen.query_one(HostsPane).table.source
+        cells = source.cells(source.index("mx3") or 0)
+        assert "?" in [str(each).strip() for each in cells], "nothing read is not nothing there"
+        rows = tuple(world.rows("mx3", 12))
+        app.store.apply(QueueRead("mx3", world.NOW, QueueListing(world.NOW, False, missing, rows)))
+        await until(pilot, lambda: " 12+ " in screen_text(app))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "12+ queued" in screen_text(app))
 
 
 async def test_help_lists_every_key_and_can_be_searched() -> None:

@@ -188,7 +188,7 @@ def test_a_follow_that_takes_too_long_to_connect(run: Run, world: World, monkeyp
         await asyncio.Event().wait()
         return ()
 
-    monkeypatch.setattr("mailtui.cli.logsearch.paths_of", stuck)
+    monkeypatch.setattr("mailtui.logsearch.paths_of", stuck)
     code, _, err = run("logs", "mx1", "-f", "--timeout", "0.01")
     assert code == 3
     assert "did not answer within" in err
