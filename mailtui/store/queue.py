@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -149,13 +150,14 @@ def _key(sort: str) -> Callable[[QueueRow], Any]:
     return lambda row: (column(row), row.key)
 
 
+_STATE_AND_ARRIVAL: Final[Callable[[QueueRow], tuple[QueueState, float | None]]] = attrgetter("state", "arrived_at")
+
+
 def _count(rows: Iterable[QueueRow]) -> tuple[Mapping[QueueState, int], Mapping[QueueState, float]]:
-    states: Counter[QueueState] = Counter()
-    oldest: dict[QueueState, float] = {}
-    for row in rows:
-        state = row.state
-        states[state] += 1
-        arrived = row.arrived_at
-        if arrived is not None and arrived < oldest.get(state, float("inf")):
-            oldest[state] = arrived
-    return MappingProxyType(dict(states)), MappingProxyType(oldest)
+    """Count the rows of each state, and find its oldest arrival; by lists, for one comparison a row takes longer."""
+    arrivals: defaultdict[QueueState, list[float | None]] = defaultdict(list)
+    for state, arrived in map(_STATE_AND_ARRIVAL, rows):
+        arrivals[state].append(arrived)
+    known = {state: [each for each in times if each is not None] for state, times in arrivals.items()}
+    oldest = {state: min(times) for state, times in known.items() if times}
+    return MappingProxyType({state: len(times) for state, times in arrivals.items()}), MappingProxyType(oldest)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mailtui.mta.sendmail import queuefile
 from mailtui.mta.sendmail.rows import Directory, RowMaker
 
+HERE = Directory("0", b"/q", "mqueue", None, "ok", "1.1", 2e9)
 LINE = st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b"").replace(b"\xff", b""))
 TEXT = LINE.map(lambda raw: b"x" + raw)
 ADDRESS = LINE.map(lambda raw: b"<" + raw + b"@example.net>")
@@ -67,6 +68,27 @@ def test_what_is_written_is_read_back(
     assert row == queuefile.envelope(b"%unknown\n" + record), "the fast way reads what the slow one does"
     name = f"{'q' if quarantine is None else 'h'}f6AMJ0AUQ037826"
     body = f"{name} 12 1795375413 300 {len(record)}\n".encode() + record
-    here, maker = Directory("0", b"/q", "mqueue", None, "ok", "1.1", 2e9), RowMaker("h")
-    slow = maker.file(here, "h:/q:", name, "12.1795375413", 300, record)
-    assert list(maker.batch(here, body * 2)) == [slow, slow], "one step reads what three do"
+    maker = RowMaker("h")
+    slow = maker.file(HERE, "h:/q:", name, "12.1795375413", 300, record)
+    assert list(maker.batch(HERE, body * 2)) == [slow, slow], "one step reads what three do"
+
+
+HEAD = b"qf6AMJ0AUQ037826 12 1795375413 300 %d\n"
+FRONT = b"V8\nT1795375413\nK0\nN0\nFbs\n"
+USUAL = FRONT + b"S<a@b>\nRPFD:<c@D>\nH??Subject: x\n.\n"
+PIECE = st.sampled_from([
+    USUAL, FRONT, HEAD % len(USUAL), b"Mlate\n", b"M\n", b"Mmessage's\n", b"S<a@b>\n", b"RPFD:<c@D>\n", b"R<d@d>\n",
+    b"RP:e@\xff\x9fd\n", b"rRFC822; c@d\n", b"C:root\n", b"$_x\n", b"H??Subject: qf1 1 1 1 1\n", b"\tx\n", b"qheld\n",
+    b"%odd\n", b".\n", b"\xff", b"qf6AMJ",
+])  # fmt: skip
+ODD = st.lists(PIECE, max_size=9).map(b"".join)
+RECIPIENTS = st.lists(PIECE, max_size=5).map(lambda pieces: FRONT + b"S<a@b>\nRPFD:<c@D>\n" + b"".join(pieces) + b".\n")
+RECORD = st.just(USUAL) | ODD | RECIPIENTS | ODD.map(lambda rest: USUAL + rest)
+
+
+@given(st.lists(RECORD, max_size=6), st.sampled_from([b"qf6AMJ0AUQ037826", b"hf6AMJ0AUQ037826", b"qfodd"]))
+def test_what_stands_in_a_file_is_no_file_of_its_own(records: list[bytes], name: bytes) -> None:
+    maker = RowMaker("h")
+    body = b"".join(name + b" 12 1795375413 -1 %d\n" % len(record) + record for record in records)
+    alone = [maker.file(HERE, "h:/q:", name.decode(), "12.1795375413", None, record) for record in records]
+    assert list(maker.batch(HERE, body)) == alone

@@ -235,9 +235,12 @@ async def test_unfinished_and_hostile_files(spool: Path, tools: str) -> None:
     (q1 / "qf6AMKAAAA000003").write_bytes(
         b"V8\nN0\nFbs\nS<a@b>\nRPFD:<c@d>\n" + bytes(range(1, 10)) + bytes(range(11, 256)) + b"\nH??Subject: x\n y\n.\n"
     )
+    (q1 / "qf6AMKAAAA000005").write_bytes(
+        b"V8\nN0\nFbs\nS<a@b>\nRPFD:<c@d>\nH??Subject: x\nH??Message-ID: <1@a>\nH??To: c@d\nH??X-"
+    )
     (q1 / "qf$(touch pwned) x").write_bytes(b"V8\n.\n")
     (q1 / "qf6AMKAAAA000004").symlink_to("/etc/passwd")
-    settle_files = [q1, q1 / "qf6AMKAAAA000001", q1 / "qf6AMKAAAA000002"]
+    settle_files = [q1, q1 / "qf6AMKAAAA000001", q1 / "qf6AMKAAAA000002", q1 / "qf6AMKAAAA000005"]
     for path in settle_files:
         os.utime(path, (LONG_AGO, LONG_AGO))
     first, _ = await read(spool)
@@ -249,7 +252,8 @@ async def test_unfinished_and_hostile_files(spool: Path, tools: str) -> None:
     if tools == "perl":
         assert not first.listing.complete and any("begin like" in text for text in first.listing.missing)
     again, _ = await read(spool, KnownQueue(known(first).identities, {"?missing": "", "x": ""}))
-    assert {row.id for row in again.listing.rows} == {"6AMKAAAA000001", "6AMKAAAA000002"}, "unfinished: read again"
+    unfinished = {"6AMKAAAA000001", "6AMKAAAA000002", "6AMKAAAA000005"}
+    assert {row.id for row in again.listing.rows} == unfinished, "read again"
 
 
 async def test_file_that_is_being_written_is_read_again(spool: Path, tools: str) -> None:
@@ -307,6 +311,7 @@ async def test_reading_that_breaks_off_is_never_whole(
         Section("names", ("0",), b"qf\xff 1 2 3\n"),
         Section("rows", ("0",), b"hi\n"),
         Section("rows", ("0",), b"qf6AMJNXAv000136 1 2"),
+        Section("rows", ("0",), b"qf6AMJNXAv000136 1 2 3 -28\n"),
         Section("rec", ("7", "qf6AMJNXAv000136"), b"V8\n"),
         Section("end", ("0", "hi", "0"), b""),
         Section("end", ("0",), b""),

@@ -148,3 +148,15 @@ def test_a_batch_reads_every_recorded_file_as_one_alone() -> None:
     alone = [maker.file(here, here.prefix("h"), name, "7.1795375413", 30, content) for name, content in files]
     assert list(maker.batch(here, body)) == alone
     assert len({row.nrcpt > 1 for row in alone}) == 2
+
+
+def test_a_batch_reads_what_lies_between_usual_files_by_its_length() -> None:
+    maker, here = RowMaker("h"), Directory("0", b"/q", "mqueue", None, "ok", "1.1", 2e9)
+    usual = b"V8\nT1795375413\nK0\nN0\nFbs\nS<a@b>\nRPFD:<c@d>\nMown\nRPFD:<e@D>\nH??Subject: x\n.\n"
+    inner = b"qf6AMJ0AUQ037826 1 1795375413 9 %d\n" % len(usual) + usual
+    odd = [b"", b"V8\n" + inner, usual + b"Mmore\n", usual + inner, usual.replace(b"c@d", b"\xff\x9f@d"), usual[:-2]]
+    for files in (odd, [usual, *odd], [each for one in odd for each in (one, usual)]):
+        body = b"".join(b"qf6AMJ0AUQ037826 7 1795375413 -1 %d\n" % len(content) + content for content in files)
+        prefix = here.prefix("h")
+        alone = [maker.file(here, prefix, "qf6AMJ0AUQ037826", "7.1795375413", None, content) for content in files]
+        assert list(maker.batch(here, body)) == alone

@@ -11,7 +11,7 @@ from urllib.parse import quote_from_bytes
 
 from mailtui.errors import HostError, Unreachable
 from mailtui.model import Identity, QueueRow
-from mailtui.mta.sendmail.rows import UNFINISHED, Directory, RowMaker, directories
+from mailtui.mta.sendmail.rows import Directory, RowMaker, directories
 from mailtui.procedure import REGISTRY, Limits, Procedure, Reply, Request, Script, Section
 from mailtui.text import natural
 
@@ -178,7 +178,7 @@ class Reader:
                 self.take(section)
         with _form():
             _slow_rows(self._found, reply, self._maker)
-            _unfinished(self._found)
+            _unfinished(self._found, self._maker.unfinished)
             _orphans(self._found, self._maker, self._orphan_age)
         return self._found
 
@@ -228,18 +228,19 @@ def _slow_rows(found: Contents, reply: Reply, maker: RowMaker) -> None:
                     found.rows.append(maker.file(directory, prefix, name, version, None, b""))
 
 
-def _unfinished(found: Contents) -> None:
+def _unfinished(found: Contents, rows: Iterable[QueueRow]) -> None:
     """Look again at directories in which a file is just being written: that does not change their times."""
     numbers = {each.path: number for number, each in found.directories.items()}
-    for row in found.rows:
-        if row.identity[-1] == UNFINISHED:
-            number = numbers[row.directory]
-            if float(row.identity[1:-1].partition(".")[2]) > found.directories[number].now - _WRITING:
-                found.unsettled.add(number)
+    for row in rows:
+        number = numbers[row.directory]
+        if float(row.identity[1:-1].partition(".")[2]) > found.directories[number].now - _WRITING:
+            found.unsettled.add(number)
 
 
 def _orphans(found: Contents, maker: RowMaker, age: float) -> None:
     """Add the data files that no control file of the same queue goes with, once they are old enough."""
+    if not any(name[0] == "d" for files in found.names.values() for name in files):
+        return
     control: dict[str, set[str]] = {}
     for row in found.rows:
         control.setdefault(row.queue, set()).add(row.id)

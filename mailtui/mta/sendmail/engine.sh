@@ -28,9 +28,14 @@ queue_perl() {
     my $open = O_RDONLY | O_NONBLOCK | (eval { O_NOFOLLOW() } || 0);
     my ($verb, @dirs, %seen, %shut, %control);
 
+    # Writes a record at once: through the buffer of `print` it would go out in pieces of 8 KiB.
     sub emit {
       my ($head, $body) = @_;
-      print "$mark =", length $body, " $head\n", $body, "\n";
+      my $record = "$mark =" . length($body) . " $head\n$body\n";
+      for (my $at = 0; $at < length $record;) {
+        my $wrote = syswrite STDOUT, $record, length($record) - $at, $at;
+        if (defined $wrote) { $at += $wrote } elsif ($! != 4) { exit 1 }  # 4: interrupted
+      }
     }
 
     # A configured path is one directory, or all whose names begin with what stands before its star. Where nobody may
@@ -59,17 +64,17 @@ queue_perl() {
       my ($dir) = @_;
       my $ids = $control{$dir->{queue}} ||= {};
       @$ids{map { substr $_, 2 } @{$dir->{names}}} = ();
-      $dir->{odd} = -@{$dir->{names}};
-      $dir->{odd} += grep { /^[qhQ]f/ } @{$dir->{found}[0]};
-      $dir->{data} = [map { substr $_, 2 } grep { /^df/ } map { @$_ } @{$dir->{found}}];
     }
 
+    # Control files, and data files that one goes with, share an id: what is left is looked at more closely.
     sub list {
       my ($dir, $all) = @_;
       my $ids = $control{$dir->{queue}};
+      my @left = map { [grep { !exists $ids->{substr $_, 2} } @$_] } @{$dir->{found}};
+      $dir->{odd} = grep { /^[qhQ]f/ } @{$left[0]};
       my $text = "";
       for my $path ($all ? map { "$dir->{qf}/$_" } @{$dir->{names}} : (),
-                    map { "$dir->{df}/df$_" } grep { !exists $ids->{$_} && /^[0-9A-Za-z]{1,64}$/ } @{$dir->{data}}) {
+                    map { "$dir->{df}/$_" } grep { /^df[0-9A-Za-z]{1,64}$/ } map { @$_ } @left) {
         my @stat = lstat $path or next;
         $text .= substr($path, rindex($path, "/") + 1) . " $stat[1] $stat[9] $stat[7]\n" if -f _;
       }
@@ -84,23 +89,25 @@ queue_perl() {
       return -1;
     }
 
-    # Leaves Subject and Message-Id of the headers, which stand last. Where both look as they nearly always do, they
-    # are found without a regular expression.
+    # Leaves Subject and Message-Id of the headers, which stand last. In a whole file where both look as they nearly
+    # always do, they are found without a regular expression.
     sub brief {
       my $at = index $_[0], "\nH";
       return if $at < 0;
-      my $kept = "";
-      for my $begin ("\nH??Subject:", "\nH??Message-I") {
-        my $from = index $_[0], $begin, $at;
-        my $to = $from < 0 ? -1 : index $_[0], "\nH", $from + 2;
-        if ($to < 0 || ($begin =~ /I$/ && substr($_[0], $from + 13, 2) !~ /^[Dd]:/)) {
-          $kept = join "", substr($_[0], $at) =~
-            /\nH(?:\?[^?\n]*+\?)?+(?i:subject|message-id)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+|\n[^H \t\n][^\n]*+/g, "\n";
-          last;
+      my $subject = index $_[0], "\nH??Subject:", $at;
+      my $id = index $_[0], "\nH??Message-I", $at;
+      if ($subject >= 0 && $id >= 0 && substr($_[0], -3) eq "\n.\n") {
+        my $subject_end = index $_[0], "\nH", $subject + 2;
+        my $id_end = index $_[0], "\nH", $id + 2;
+        my $rest = substr $_[0], $id + 13, 2;
+        if ($subject_end >= 0 && $id_end >= 0 && ($rest eq "D:" || $rest eq "d:")) {
+          $_[0] = substr($_[0], 0, $at) . substr($_[0], $subject, $subject_end - $subject) .
+            substr($_[0], $id, $id_end - $id) . "\n.\n";
+          return;
         }
-        $kept .= substr $_[0], $from, $to - $from;
       }
-      substr($_[0], $at) = $kept . (substr($kept, -1) eq "\n" ? "" : "\n.\n");
+      substr($_[0], $at) = join "", substr($_[0], $at) =~
+        /\nH(?:\?[^?\n]*+\?)?+(?i:subject|message-id)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+|\n[^H \t\n][^\n]*+/g, "\n";
     }
 
     sub rows {
@@ -143,7 +150,7 @@ queue_perl() {
       for my $top (expand($path)) {
         next if $seen{$top}++;
         my %dir = (top => $top, queue => $queue, group => $group, number => scalar @dirs,
-                   unread => 0, odd => 0, now => time);
+                   unread => 0, odd => 0, now => time, found => [], names => []);
         ($dir{qf}, $dir{df}) = map { -d "$top/$_" ? "$top/$_" : $top } "qf", "df";
         my @times = map { (stat $_)[9] || "-" } $dir{qf}, $dir{df};
         my $state = !opendir(my $handle, $dir{qf}) ? $! == 2 && !$shut{$top} ? "gone" : "denied" : -x $dir{qf} ? "ok" : "denied";

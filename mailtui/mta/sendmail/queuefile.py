@@ -18,12 +18,20 @@ _USUAL: Final = re.compile(
     rb"V[0-9]++\nT([0-9]{1,15})\nK([0-9]{1,15})\nN([0-9]{1,9})\n(?:[PIBd].*\n)*+(?:M(.*)\n)?+(?:q(.*)\n)?+F(.*)\n"
     rb"(?:\$.*\n)*+S(.*)\n(?:A.*\n)?+(?:M(.*)\n)?+(?:C.*\n)?+(?:r.*\n)?+R[A-Za-z]*+:(.*)\n((?:[MCrR].*\n)*+)(?=[H.])"
 )
+# Each further recipient of the usual file: M where it has a reason of its own, C and r, R with a plain address.
+_OTHER: Final = rb"(?:M%b\n)?+(?:[Cr].*\n)*+R[A-Za-z]*+:<[^<>@\n]++@%b>\n"
+OTHERS: Final = re.compile(_OTHER % (rb"(.+)", rb"([^<>@\n]++)"))
 RECORD: Final = re.compile(
-    rb"(qf.*)\nV[0-9]++\nT([1-9][0-9]{0,14})\nK([0-9]{1,15})\nN([0-9]{1,9})\n(?:[PIBd].*\n)*+(?:M(.*)\n)?+F[^r\n]*+\n"
-    rb"(?:\$.*\n)*+S<([^<>\n]++)>\n(?:A.*\n)?+(?:M(.*)\n)?+(?:C.*\n)?+(?:r.*\n)?+R[A-Za-z]*+:"
-    rb"<([^<>@\n]++@([^<>@\n]++))>\n((?:[MCrR].*\n)*+)(?:H.*\n|[\t ].*\n)*+\.\n"
+    rb"(qf[0-9A-Za-z]{1,64} [0-9]{1,20} [0-9]{1,20} (?:-1|[0-9]{1,20}) [0-9]{1,10}\n)"
+    rb"(V[0-9]++\nT([1-9][0-9]{0,14})\nK([0-9]{1,15})\nN([0-9]{1,9})\n(?:[PIBd].*\n)*+(?:M(.+)\n)?+F[^r\n]*+\n"
+    rb"(?:\$.*\n)*+S<([^<>\n]++)>\n(?:A.*\n)?+(?:M(.+)\n)?+(?:C.*\n)?+(?:r.*\n)?+R[A-Za-z]*+:"
+    rb"<([^<>@\n]++@([^<>@\n]++))>\n((?:" + _OTHER % (rb".+", rb"[^<>@\n]++") + rb")*+)(?:[H\t ].*\n)*+\.\n)"
 )
-"""The engine's head line and the usual file behind it: not held, a plain first address, whole."""
+"""The engine's head line and the usual file behind it: not held, plain addresses, no empty reasons, whole.
+
+It is searched for in bytes that hosts and senders had a hand in: the head line is bounded and no line of the file can
+stand for two codes, so that takes no longer than reading them.
+"""
 _MORE: Final = re.compile(rb"^([MR])(.*)$", re.MULTILINE)
 _HEADER: Final = re.compile(rb"H(?:\?[^?\n]*\?)?([^:\n]*):[ \t]?(.*)", re.DOTALL)
 _MACRO: Final = re.compile(rb"\$(\{[^}\n]*\}|.)(.*)", re.DOTALL)

@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 
 from mailtui.model import QueueRow, QueueState, domain_of
 from mailtui.mta.sendmail import mailq
-from mailtui.mta.sendmail.queuefile import RECORD, envelope, others
+from mailtui.mta.sendmail.queuefile import OTHERS, RECORD, envelope
 from mailtui.procedure import Section
 from mailtui.text import natural
 
@@ -53,6 +53,14 @@ class Directory:
         return f"{host}:{quote_from_bytes(self.path)}:"
 
 
+class _Lowered(dict[bytes, bytes]):
+    """Domains in lower case by how they were written, each made once."""
+
+    def __missing__(self, written: bytes) -> bytes:
+        self[written] = lowered = written.lower()
+        return lowered
+
+
 @dataclass(slots=True)
 class RowMaker:
     """Makes the rows of one host; equal reasons and domains of one reading are the same objects."""
@@ -60,6 +68,9 @@ class RowMaker:
     host: str
     _domains: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     _reasons: dict[bytes, bytes] = field(default_factory=dict)
+    _lowered: _Lowered = field(default_factory=_Lowered)
+    unfinished: list[QueueRow] = field(default_factory=list)
+    """Those of control files that were read while they were written, or are damaged."""
 
     def file(
         self, directory: Directory, prefix: str, name: str, version: str, size: int | None, raw: bytes
@@ -72,7 +83,8 @@ class RowMaker:
             state = QueueState.DEFERRED if attempts else QueueState.QUEUED
         elif quarantine is not None and state is QueueState.HELD:
             reason = quarantine
-        if not raw.endswith(b".\n"):
+        whole = raw.endswith(b".\n")
+        if not whole:
             version += UNFINISHED  # read while it was written: no later version is equal to this one
         columns = (
             prefix + queue_id,
@@ -95,40 +107,42 @@ class RowMaker:
             QF,
         )
         # past the class's own constructor, which takes as long as half of all this
-        return tuple.__new__(QueueRow, columns)
+        row = tuple.__new__(QueueRow, columns)
+        if not whole:
+            self.unfinished.append(row)
+        return row
 
     def batch(self, directory: Directory, body: bytes) -> Iterator[QueueRow]:
-        """Make the rows of a `rows` section: the usual file in one step, for this is what a big queue waits for."""
+        """Make the rows of a `rows` section: the usual files in one search, for this is what a big queue waits for."""
         prefix = directory.prefix(self.host)
         queue, group, path = directory.queue, directory.group, directory.path
-        domains, reasons, match, new = self._domains, self._reasons, RECORD.match, tuple.__new__
+        domains, reasons, lowered, new = self._domains, self._reasons, self._lowered.__getitem__, tuple.__new__
         deferred, queued = QueueState.DEFERRED, QueueState.QUEUED
-        position, end, usual = 0, len(body), b"\xff" not in body
-        while position < end:
-            found = match(body, position) if usual else None
-            if found is None:
-                start = body.index(b"\n", position) + 1
-                name, inode, changed, data_size, length = body[position:start].decode("ascii").split()
-                position = start + int(length)
-                size = None if data_size == "-1" else int(data_size)
-                yield self.file(directory, prefix, name, f"{inode}.{changed}", size, body[start:position])
+        position, end, quoted = 0, len(body), b"\xff" in body
+        for found in RECORD.finditer(body):
+            start, stop = found.span()
+            # What the search skipped is read by its length; what it found inside of that is no record.
+            while position < start:
+                row, position = self._any(directory, prefix, body, position)
+                yield row
+            if position > start:
                 continue
-            head, created_at, last_try, attempts, reason, sender, own, address, domain, more = found.groups()
-            name, inode, changed, data_size, length = head.decode("ascii").split()
-            version, size = f"{inode}.{changed}", None if data_size == "-1" else int(data_size)
-            start = position + len(head) + 1
-            position = start + int(length)
-            raw = body[start:position]
-            if found.end() != position:  # it was cut, or goes on behind its end: not the usual file
-                yield self.file(directory, prefix, name, version, size, raw)
+            head, raw, created_at, last_try, attempts, reason, sender, own, address, domain, more = found.groups()
+            name, inode, changed, data_size, length = head.decode().split()
+            if int(length) != len(raw) or (quoted and b"\xff" in raw):  # it goes on behind its end, or is not plain
+                row, position = self._any(directory, prefix, body, position)
+                yield row
                 continue
-            count, known = 1, domains.get(domain)
+            position = stop
             if more:
-                recipients = [address]
-                own = others(more, recipients, own, reason)
-                count, known = len(recipients), self._domains_of(recipients)
-            elif known is None:
-                known = domains[domain] = (domain.lower(),)
+                owns, behind = zip(*OTHERS.findall(more), strict=True)
+                count, known = 1 + len(owns), tuple(dict.fromkeys(map(lowered, (domain, *behind))))
+                if reason is None:
+                    own = own or next(filter(None, owns), None)
+                elif b"" in owns:
+                    own = None  # as in `others`: the message's reason stands, for a recipient has none of its own
+            else:
+                count, known = 1, domains.get(domain) or domains.setdefault(domain, (domain.lower(),))
             if own is not None:
                 reason = own
             queue_id, tries = name[2:], int(attempts)
@@ -139,7 +153,7 @@ class RowMaker:
                 group,
                 path,
                 deferred if tries else queued,
-                size,
+                None if data_size == "-1" else int(data_size),
                 float(created_at),
                 sender,
                 address,
@@ -148,11 +162,24 @@ class RowMaker:
                 None if reason is None else reasons.setdefault(reason, reason),
                 tries,
                 (float(last_try) or None) if tries else None,
-                "q" + version,
+                f"q{inode}.{changed}",
                 raw,
                 QF,
             )
             yield new(QueueRow, columns)
+        while position < end:
+            row, position = self._any(directory, prefix, body, position)
+            yield row
+
+    def _any(self, directory: Directory, prefix: str, body: bytes, position: int) -> tuple[QueueRow, int]:
+        """Make the row of the record that begins at a place, whatever it looks like; gives where the next begins."""
+        start = body.index(b"\n", position) + 1
+        name, inode, changed, data_size, length = body[position:start].decode("ascii").split()
+        stop = start + int(length)
+        if stop < start:
+            raise ValueError("a negative length")
+        size = None if data_size == "-1" else int(data_size)
+        return self.file(directory, prefix, name, f"{inode}.{changed}", size, body[start:stop]), stop
 
     def orphan(self, directory: Directory, name: str, version: str, size: int, changed: float) -> QueueRow:
         """Make the row of a data file that no control file goes with."""
