@@ -31,8 +31,9 @@ LOOK_AGAIN: Final = 2.0
 STOP_SEEN: Final = 0.2
 """Seconds after which a pause sees that Stop was asked for."""
 
-_LANES: Final = {"delete": 2}
-"""Batches that may be under way at the same time: while the host syncs one, the next is sent and the last one read."""
+_LANES: Final = {"delete": 3}
+"""Batches that may be under way at the same time: while the host syncs one, it works on the next, and another is on its
+way. Stop lets those end that were begun."""
 
 WINDOW: Final = 10
 """Outcomes that a paced run looks back on."""
@@ -319,8 +320,10 @@ class _Run:
             found = _each(batch, _unknown("the link was lost in the act"))
         else:
             told = {each.key: each for each in acted.outcomes}
-            silent = _each(batch, _unknown("the host did not tell what became of it"))
-            found = () if acted.requested and not batch else tuple(told.get(each.key, each) for each in silent)
+            unknown = _unknown("the host did not tell what became of it")
+            found = tuple(told.get(each.target.key) or _each([each], unknown)[0] for each in batch)
+            if not batch and not acted.requested:
+                found = (unknown,)
             self._result = replace(self._result, requested=acted.requested)
             if any(each.outcome is Outcome.UNKNOWN for each in found):
                 self._lost("the host did not tell of every message")

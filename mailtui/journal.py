@@ -89,7 +89,7 @@ class Journal:
     def __init__(self, directory: Path, clock: Clock = SYSTEM) -> None:
         self.directory = directory
         self._clock = clock
-        self._secret = b""
+        self._sealer: hmac.HMAC | None = None
 
     def append(self, kind: str, fields: Mapping[str, Any]) -> str:
         """Write a record and sync it to disk; gives its id. Raises JournalFault where that cannot be done.
@@ -193,10 +193,12 @@ class Journal:
 
     def seal(self, data: bytes) -> str:
         """Give a keyed hash, by which what is known can be found again and nothing be guessed. Raises JournalFault."""
-        if not self._secret:
+        if self._sealer is None:
             with self._written(), self._locked():
-                self._secret = self._key()
-        return hmac.new(self._secret, data, hashlib.sha256).hexdigest()[:16]
+                self._sealer = hmac.new(self._key(), digestmod=hashlib.sha256)
+        sealer = self._sealer.copy()  # so the key is hashed once: an intent may wait for ten thousand of them
+        sealer.update(data)
+        return sealer.hexdigest()[:16]
 
     # --- files ------------------------------------------------------------------------------------------------------
 

@@ -438,8 +438,8 @@ class Slow(FakeLink):
         assert len(self.gates) == count
 
 
-@pytest.mark.parametrize(("verb", "lanes"), [("delete", 2), ("hold", 1)])
-async def test_the_first_batch_of_a_delete_goes_alone_and_then_two_at_once(make: Make, verb: str, lanes: int) -> None:
+@pytest.mark.parametrize(("verb", "lanes"), [("delete", 3), ("hold", 1)])
+async def test_the_first_batch_of_a_delete_goes_alone_and_then_three_at_once(make: Make, verb: str, lanes: int) -> None:
     world = make(verb, 2 * MANY)
     world.link = link = Slow([each.row for each in world.host.chosen])
     async with asyncio.TaskGroup() as group:
@@ -457,7 +457,7 @@ async def test_the_first_batch_of_a_delete_goes_alone_and_then_two_at_once(make:
 
 
 async def test_a_delete_that_is_cut_lets_what_runs_beside_it_end_and_begins_no_other(make: Make) -> None:
-    world = make("delete", 2 * MANY)
+    world = make("delete", 3 * MANY)
     world.link = link = Slow([each.row for each in world.host.chosen])
 
     def lost(number: int, targets: Sequence[Target]) -> Acted | None:
@@ -470,15 +470,17 @@ async def test_a_delete_that_is_cut_lets_what_runs_beside_it_end_and_begins_no_o
         running = group.create_task(world.run())
         await link.begun(1)
         link.gates[0].set()
-        await link.begun(3)
-        link.gates[1].set()
-        link.gates[2].set()
+        await link.begun(4)
+        for gate in link.gates:
+            gate.set()
     result = running.result()
-    assert len(link.gates) == 3
+    assert len(link.gates) == 4
     kinds = Counter(each.outcome for each in result.outcomes)
-    assert kinds == {Outcome.DONE: 510, Outcome.FAILED: 500, Outcome.SKIPPED: 990}, "what was cut is in the queue still"
+    assert kinds == {Outcome.DONE: 1010, Outcome.FAILED: 500, Outcome.SKIPPED: 1490}, (
+        "what was cut is in the queue still"
+    )
     assert [each.key for each in result.outcomes] == [each.target.key for each in world.host.chosen]
-    assert sorted(each["counts"]["unknown"] for each in world.records("outcome")) == [0, 0, 500]
+    assert sorted(each["counts"]["unknown"] for each in world.records("outcome")) == [0, 0, 0, 500]
 
 
 async def test_a_delete_that_is_given_up_leaves_no_batch_behind(make: Make) -> None:
@@ -488,7 +490,7 @@ async def test_a_delete_that_is_given_up_leaves_no_batch_behind(make: Make) -> N
         running = group.create_task(world.run())
         await link.begun(1)
         link.gates[0].set()
-        await link.begun(3)
+        await link.begun(4)
         running.cancel()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hmac
 import json
 import os
 import resource
@@ -572,6 +573,13 @@ def test_the_same_address_has_one_name_and_nobody_elses(journal: Journal, tmp_pa
     assert name != Journal(tmp_path / "another").pseudonym(b"anna@one.example")
     assert journal.pseudonym(b"") == ""
     assert journal.seal(b"A") != journal.seal(b"a")
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"anna@one.example", bytes(range(256)) * 9])
+def test_a_pseudonym_is_the_beginning_of_an_hmac(journal: Journal, data: bytes) -> None:
+    assert journal.seal(data) == journal.seal(data), "what is hashed of the key already stays as it was"
+    key = (journal.directory / "key").read_bytes()
+    assert journal.seal(data) == hmac.new(key, data, "sha256").hexdigest()[:16]
 
 
 def test_addresses_in_a_text_are_veiled(journal: Journal) -> None:

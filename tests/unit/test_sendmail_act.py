@@ -330,20 +330,24 @@ async def test_a_delete_counts_what_the_vault_holds_once(host: Host) -> None:
     size = sum(path.stat().st_size for path in host.files(ids[0]))
     targets = await host.targets(*ids)
     note = host.vault / ORDER.undo_id / "used"
+
+    def kept() -> int:
+        return int(note.read_text().splitlines()[0])
+
     await host.act("delete", targets[:1])
-    assert int(note.read_text()) == size
+    assert kept() == size
     note.write_text("1000000\n")
     await host.act("delete", targets[1:2])
-    assert int(note.read_text()) == 1_000_000 + size, "the note is gone on with"
+    assert kept() == 1_000_000 + size, "the note is gone on with"
     os.utime(note, (time.time() - 90, time.time() - 90))
     await host.act("delete", targets[2:3])
-    counted = int(note.read_text())
+    counted = kept()
     assert counted < 100_000, "after a minute it is counted anew, for others set aside and destroy too"
     note.write_text("1e99\n")
     await host.act("delete", targets[3:])
-    assert counted < int(note.read_text()) < 100_000, "a note that is no number is not believed"
-    (kept,) = await host.sets()
-    await host.undo(kept)
+    assert counted < kept() < 100_000, "a note that is no number is not believed"
+    (deleted,) = await host.sets()
+    await host.undo(deleted)
     assert not (host.vault / ORDER.undo_id).exists()
 
 

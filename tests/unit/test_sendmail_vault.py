@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -139,8 +140,10 @@ async def scenes(host: Host) -> list[bytes]:
         text += b"status %d\n" % bool(reply.status)
         for path in sorted(host.top.rglob("*")):
             text += b"%s %o\n" % (bytes(path), path.lstat().st_mode)
-            if re.fullmatch(r"manifest\.\d+|used|hf.*", path.name):
+            if re.fullmatch(r"manifest\.\d+|hf.*", path.name):
                 text += path.read_bytes()
+            if path.name == "used":
+                text += path.read_bytes().split(b"\n")[0]  # what is free changes at any moment
         text = re.sub(rb"(?m)^((?:at|until) )[0-9]+$", rb"\1TIME", text.replace(top, b"TOP"))
         text = re.sub(rb"(set \S+) [0-9]+ [0-9]+", rb"\1 TIME", text)
         told.append(re.sub(rb"(?m)^(file \S+) [0-9]+", rb"\1 INODE", text))
@@ -453,6 +456,22 @@ async def test_no_more_than_a_tenth_of_the_free_space_is_kept(host: Host) -> Non
     assert codes(await host.act("delete", await host.targets(C))) == {C: ("failed", "denied")}, (
         "what is there is counted"
     )
+
+
+async def test_what_df_told_perl_is_believed_for_a_minute(host: Host, vault_by: str) -> None:
+    """Starting df for each batch takes longer than writing its manifest; python3 asks the system itself."""
+    for each in (A, B, C):
+        host.put(each)
+    targets = {each.id: each for each in await host.targets(A, B, C)}
+    await host.act("delete", [targets[A]])
+    note = host.top / SET / "used"
+    used, *free = map(int, note.read_text().splitlines())
+    assert len(free) == (vault_by == "perl")
+    note.write_text(f"{used}\n1\n")
+    full = codes(await host.act("delete", [targets[B]]))
+    assert full == {B: ("failed", "denied") if free else ("done", "moved")}
+    os.utime(note, (time.time() - 90, time.time() - 90))
+    assert codes(await host.act("delete", [targets[C]])) == {C: ("done", "moved")}
 
 
 @by_either

@@ -105,18 +105,22 @@ def _flush(identity: Identity, sendmail: str, order: Order) -> Iterable[RemoteCo
 
 def act(identity: Identity, verb: str, targets: Sequence[Target], order: Order) -> Procedure[Acted]:
     """Do one batch; what the host did not tell of is `unknown`, or failed where it told why nothing was done."""
-    sent = [each for each in targets if sendable(each)]
+    sent: list[Target] = []
+    refused: list[Target] = []
+    for each in targets:
+        (sent if sendable(each) else refused).append(each)
     reply = yield from _ask(identity, verb, order_lines(identity, verb, sent, order))
     if verb == "flush":
         _raise_refused(reply)
         return Acted((), bool(reply.named("ran")))
     told: dict[int, ItemOutcome] = {}
-    for number, code, body in _told(reply):
-        if number is not None and number < len(sent):
-            meant = sent[number]
-            told[number] = outcome(meant.key, meant.id, code, body)
+    for numbers, code, body in _told(reply):
+        like = outcome("", "", code, body)
+        for number in map(natural, numbers):
+            if number is not None and number < len(sent):
+                meant = sent[number]
+                told[number] = ItemOutcome(meant.key, meant.id, like.outcome, like.code, like.detail)
     nothing = reply.body("refused").strip()
-    refused = [each for each in targets if not sendable(each)]
     found = [told.get(number) or _untold(each, reply, nothing) for number, each in enumerate(sent)]
     found += [
         ItemOutcome(each.key, each.id, Outcome.FAILED, Code.DENIED, "its id or control file cannot be sent to a host")
@@ -125,14 +129,13 @@ def act(identity: Identity, verb: str, targets: Sequence[Target], order: Order) 
     return Acted(tuple(found))
 
 
-def _told(reply: Reply) -> Iterator[tuple[int | None, str, bytes]]:
-    """Give what the host told of each message: its number, what became of it, and a word to that."""
+def _told(reply: Reply) -> Iterator[tuple[Sequence[str], str, bytes]]:
+    """Give what the host told of messages: their numbers, what became of them, and a word to that."""
     for section in reply.sections:
         if section.name == "did" and len(section.args) == 2:
-            yield natural(section.args[0]), section.args[1], section.body
+            yield section.args[:1], section.args[1], section.body
         elif section.name == "all" and len(section.args) == 1:
-            for word in section.body.decode("ascii", "replace").split():
-                yield natural(word), section.args[0], b""
+            yield section.body.decode("ascii", "replace").split(), section.args[0], b""
 
 
 def outcome(key: str, queue_id: str, code: str, body: bytes) -> ItemOutcome:

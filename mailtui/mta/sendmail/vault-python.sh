@@ -1,7 +1,8 @@
 # The vault of vault.sh once more, for hosts that have python3 and no perl. Part of act.sh.
 #
 # What is read, said and written, and in which order it is moved and synced, is the same to the byte (the tests hold one
-# against the other), so that either undoes what the other set aside; why it is so stands there. It runs on Python 3.6
+# against the other; only what is free, which perl must have df tell, it asks for each batch and notes nowhere), so that
+# either undoes what the other set aside; why it is so stands there. It runs on Python 3.6
 # and newer, with nothing but its own library. Paths are bytes throughout: no name on a host need be text.
 
 # Gives 127, having read and said nothing, where there is no python3 that can do it.
@@ -289,6 +290,8 @@ def new_batch(undo_set):
     batch = -1
     while True:
         batch += 1
+        if os.path.exists(b"%s/manifest.%d" % (undo_set, batch)):
+            continue
         new = b"%s/manifest.%d.new" % (undo_set, batch)
         try:
             handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -308,7 +311,8 @@ def set_aside(place, messages):
         raise Denied(b"%s lies on another file system than the queue" % place)
     undo_set = b"%s/%s" % (place, options[b"undo"])
     own_directory(undo_set, True)
-    sync_path(place)
+    if not os.path.exists(undo_set + b"/manifest.0"):  # before that one was written it was synced
+        sync_path(place)
     contents = {path: None for message in messages for path, _ in message.files[1:]}
     contents.update((message.files[0][0], message.content) for message in messages)
     sums = digest(contents)

@@ -13,14 +13,21 @@ queue_vault() {
     use strict;
     BEGIN {
       $| = 0;
-      eval { require Fcntl; Fcntl->import(":DEFAULT", ":flock"); require IO; 1 } or exit 127;
+      # A batch of a big delete spends a sixth of its time on modules. So names are not imported, errors have numbers
+      # (those of every Unix) in the place of Errno, and what IO and Digest::SHA want for words of theirs stays out.
+      $INC{"$_.pm"} ||= 1 for "warnings", "warnings/register", "Carp";
+      eval { require Fcntl; require IO; 1 } or exit 127;
     }
     binmode STDIN;
     binmode STDOUT;
     my ($verb, $files) = @ARGV;
     my $mark = $ENV{MARK};
     my $name = ".mailtui-undo";
-    my (%o, @configured, @dirs, %dirs, @handles, $moving);
+    my ($enoent, $eexist, $einval) = (2, 17, 22);
+    my $plain_open = Fcntl::O_NONBLOCK() | (eval { Fcntl::O_NOFOLLOW() } || 0);
+    my $make_new = Fcntl::O_WRONLY() | Fcntl::O_CREAT() | Fcntl::O_EXCL();
+    my $lock_now = Fcntl::LOCK_EX() | Fcntl::LOCK_NB();
+    my (%o, @configured, @dirs, %dirs, @handles, $record, $moving);
 
     sub emit {
       my ($head, $body) = @_;
@@ -66,7 +73,7 @@ queue_vault() {
 
     sub own_directory {
       my ($path, $make) = @_;
-      if ($make && !mkdir($path, 0700) && !$!{EEXIST}) { die "$path cannot be made: $!\n" }
+      if ($make && !mkdir($path, 0700) && $! != $eexist) { die "$path cannot be made: $!\n" }
       my @stat = lstat $path or return 0;
       die "$path is no directory of ours\n" if !-d _ || -l _ || $stat[4] != $> || $stat[2] & 077;
       return 1;
@@ -75,13 +82,13 @@ queue_vault() {
     sub sync_path {
       my ($path) = @_;
       open my $handle, "<", $path or die "$path cannot be synced: $!\n";
-      IO::Handle::sync($handle) or $!{EINVAL} or die "$path cannot be synced: $!\n";
+      IO::Handle::sync($handle) or $! == $einval or die "$path cannot be synced: $!\n";
     }
 
     # --- locks ---------------------------------------------------------------------------------------------------
 
     sub lock_record {
-      my $type = F_WRLCK();
+      my $type = Fcntl::F_WRLCK();
       return pack "s s x4 q q i x4", $type, 0, 0, 0, 0 if $^O eq "linux" && length pack("p", "") == 8;
       return pack "q q i s s i", 0, 0, 0, $type, 0, 0 if $^O =~ /^(?:freebsd|darwin|dragonfly)$/;
       return pack "q q i s s", 0, 0, 0, $type, 0 if $^O =~ /^(?:openbsd|netbsd)$/;
@@ -91,37 +98,52 @@ queue_vault() {
     # Takes both kinds of lock or neither; the file is never made and never opened a second time while they are held.
     sub locked {
       my ($handle) = @_;
-      my $record = lock_record();
+      $record = lock_record() if !defined $record;
       die "fcntl locks cannot be taken from here on $^O\n" if !defined $record && !$o{flockonly};
-      return flock($handle, LOCK_EX | LOCK_NB) && (!defined $record || fcntl($handle, F_SETLK(), $record));
+      return flock($handle, $lock_now) && (!defined $record || fcntl($handle, Fcntl::F_SETLK(), $record));
     }
 
     # --- delete --------------------------------------------------------------------------------------------------
 
-    # Gives the SHA-256 of files, by path. What of them was read already comes along.
+    # Gives what is kept of a file: path, name, size, what its manifest says of it, its content where that was read. The
+    # SHA-256 comes behind them.
+    sub entry {
+      my ($folder, $file, $s, $content) = @_;
+      my $numbers = sprintf "%d %d %d %o %d %d", @$s[1, 4, 5], $s->[2] & 07777, @$s[9, 7];
+      return ["$folder/$file", $file, $s->[7], $numbers, $content];
+    }
+
     sub digest {
-      my %content = @_;
-      my %found;
+      my @files = @_;
       if (eval { require Digest::SHA; 1 }) {
-        for my $path (keys %content) {
-          if (defined $content{$path}) { $found{$path} = Digest::SHA::sha256_hex($content{$path}); next }
+        for my $file (@files) {
+          my ($path, undef, $size, undef, $content) = @$file;
+          if (defined $content) { $file->[5] = Digest::SHA::sha256_hex($content); next }
           open my $handle, "<:raw", $path or next;
-          $found{$path} = Digest::SHA->new(256)->addfile($handle)->hexdigest;
+          # nearly all are small, and one reading does
+          my $read = $size < 65536 ? sysread $handle, $content, $size + 1 : undef;
+          if (defined $read && $read == $size) { $file->[5] = Digest::SHA::sha256_hex($content); next }
+          my $sum = Digest::SHA->new(256);
+          sysseek $handle, 0, 0;
+          $sum->add($content) while $read = sysread $handle, $content, 65536;
+          $file->[5] = $sum->hexdigest if defined $read;
         }
-        return \%found;
+        return;
       }
+      my %named = map { $_->[0] => $_ } @files;
       for my $command (["sha256sum"], ["shasum", "-a", "256"], ["sha256", "-r"]) {
-        open my $pipe, "-|", @$command, keys %content or next;
-        while (<$pipe>) { $found{$2} = $1 if /^([0-9a-f]{64})[ *]+(.*)$/ }
-        return \%found if close $pipe;
+        open my $pipe, "-|", @$command, keys %named or next;
+        while (<$pipe>) { $named{$2}[5] = $1 if /^([0-9a-f]{64})[ *]+(.*)$/ && $named{$2} }
+        return if close $pipe;
       }
-      return \%found;
     }
 
     sub data_file {
       my ($dir, $id) = @_;
-      for my $each ($dir, grep { $_ != $dir && $_->{queue} eq $dir->{queue} } @dirs) {
-        return "$each->{df}/df$id" if lstat "$each->{df}/df$id" and -f _;
+      for my $each ($dir, @dirs) {
+        next if $each->{queue} ne $dir->{queue};
+        my @stat = lstat "$each->{df}/df$id";
+        return entry($each->{df}, "df$id", \@stat) if @stat && -f _;
       }
       return undef;
     }
@@ -132,10 +154,11 @@ queue_vault() {
       my ($number, $queue, $letter, $id, $path, $print) = @_;
       return did($number, "denied", "no queue id") if $id !~ /^[0-9A-Za-z]{12,20}$/ || $letter !~ /^[qhQ]$/;
       my $dir = $dirs{"$queue $path"} or return did($number, "denied", "no queue directory of this host");
-      my $control = "$dir->{qf}/${letter}f$id";
+      my $file = "${letter}f$id";
+      my $control = "$dir->{qf}/$file";
       my $handle;
-      if (!sysopen $handle, $control, O_RDWR | O_NONBLOCK | (eval { O_NOFOLLOW() } || 0)) {
-        return did($number, "denied", "$!") if !$!{ENOENT};
+      if (!sysopen $handle, $control, Fcntl::O_RDWR() | $plain_open) {
+        return did($number, "denied", "$!") if $! != $enoent;
         my $other = grep { -e "$dir->{qf}/${_}f$id" } "q", "h", "Q";
         return did($number, $other ? ("changed", "it is in another state now") : ("gone", "it has left the queue"));
       }
@@ -153,8 +176,9 @@ queue_vault() {
         if !defined $created || !defined $sender || "$created $sender" ne $print;
       my $data = data_file($dir, $id);
       return did($number, "changed", "it has no data file, so there is no whole message to set aside") if !defined $data;
-      my @files = ([$control, @named], map { [$_, lstat $_] } $data, grep { -f } "$dir->{xf}/xf$id");
-      return { number => $number, id => $id, letter => $letter, dir => $dir, files => \@files, content => $content };
+      my @files = (entry($dir->{qf}, $file, \@named, $content), $data);
+      push @files, entry($dir->{xf}, "xf$id", [lstat "$dir->{xf}/xf$id"]) if -f "$dir->{xf}/xf$id";
+      return { number => $number, id => $id, letter => $letter, dir => $dir, files => \@files, device => $named[0] };
     }
 
     sub size_below {
@@ -169,21 +193,25 @@ queue_vault() {
       return $sum;
     }
 
-    # Gives what a vault holds in bytes. One delete asks for it again and again, so its batches keep count in its set; what
-    # others set aside or destroy meanwhile is missed for a minute.
-    sub used_in {
+    # Gives what a vault holds in bytes, and what is free beside it in blocks of 1024. One delete asks for it again and
+    # again, so its batches keep count in its set; what others write or destroy meanwhile is missed for a minute. What
+    # is free stands in a line of its own: who looks for one number finds it in the first.
+    sub room_in {
       my ($place) = @_;
+      my ($sum, $free);
       my @stat = stat "$place/$o{undo}/used";
-      return size_below($place) if !@stat || abs(time - $stat[9]) > 60 || !open my $handle, "<", "$place/$o{undo}/used";
-      my $sum = <$handle>;
-      return defined $sum && $sum =~ /^([0-9]+)$/ ? $1 : size_below($place);
+      if (@stat && abs(time - $stat[9]) <= 60 && open my $handle, "<", "$place/$o{undo}/used") {
+        ($sum, $free) = map { defined $_ && /^([0-9]+)$/ ? $1 : undef } scalar <$handle>, scalar <$handle>;
+      }
+      my ($base) = $place =~ m{^(.*)/}s;
+      return (defined $sum ? $sum : size_below($place), defined $free ? $free : free_below($base eq "" ? "/" : $base));
     }
 
-    sub note_used {
-      my ($set, $sum) = @_;
+    sub note_room {
+      my ($set, $sum, $free) = @_;
       my @stat = stat "$set/used";
       open my $handle, ">", "$set/used" or return;
-      print $handle "$sum\n";
+      print $handle "$sum\n", defined $free ? "$free\n" : "";
       close $handle;
       utime $stat[9], $stat[9], "$set/used" if @stat && abs(time - $stat[9]) <= 60;  # as old as the count it began with
     }
@@ -198,17 +226,18 @@ queue_vault() {
     sub set_aside {
       my ($place, @messages) = @_;
       own_directory($place, 1);
-      die "$place lies on another file system than the queue\n" if (stat $place)[0] != $messages[0]{files}[0][1];
+      die "$place lies on another file system than the queue\n" if (stat $place)[0] != $messages[0]{device};
       my $set = "$place/$o{undo}";
       own_directory($set, 1);
-      sync_path($place);
-      my $sum = digest(map { my ($control, @others) = @{$_->{files}}; ($control->[0] => $_->{content}, map { $_->[0] => undef } @others) } @messages);
+      sync_path($place) if !-e "$set/manifest.0";  # before that one was written it was synced
+      digest(map { @{$_->{files}} } @messages);
       my $batch = -1;
       my ($manifest, %aside);
       while (1) {  # a number that no other batch of this set has taken, may it run at the same time
-        my $new = "$set/manifest." . ++$batch . ".new";
-        if (!sysopen $manifest, $new, O_WRONLY | O_CREAT | O_EXCL, 0600) {
-          die "$set cannot be written: $!\n" if !$!{EEXIST};
+        next if -e "$set/manifest." . ++$batch;
+        my $new = "$set/manifest.$batch.new";
+        if (!sysopen $manifest, $new, $make_new, 0600) {
+          die "$set cannot be written: $!\n" if $! != $eexist;
         } elsif (-e "$set/manifest.$batch") {
           unlink $new;
         } else {
@@ -218,13 +247,9 @@ queue_vault() {
       my $text = "mailtui-undo 1\nundo $o{undo}\nat " . time . "\nuntil " . (time + $o{keep}) . "\nby $o{by}\nreason $o{reason}\n";
       for my $message (@messages) {
         my $dir = $message->{dir};
-        my $aside = $aside{$dir->{top}} ||= "$set/$batch." . keys %aside;
+        my $aside = $message->{aside} = $aside{$dir->{top}} ||= "$set/$batch." . keys %aside;
         $text .= "item $message->{letter} $message->{id} $dir->{queue} " . substr($aside, length($set) + 1) . " $dir->{top}\n";
-        for (@{$message->{files}}) {
-          my ($path, @s) = @$_;
-          my $digest = $sum->{$path} || "-";
-          $text .= sprintf "file %s %d %d %d %o %d %d %s\n", $digest, $s[1], $s[4], $s[5], $s[2] & 07777, $s[9], $s[7], $path;
-        }
+        $text .= "file " . ($_->[5] || "-") . " $_->[3] $_->[0]\n" for @{$message->{files}};
       }
       own_directory($_, 1) for values %aside;
       print $manifest $text or die "$set cannot be written: $!\n";
@@ -235,16 +260,17 @@ queue_vault() {
       $moving = 1;
       my @moved;
       for my $message (@messages) {
-        my $control = $message->{files}[0][0];
-        if (rename $control, "$aside{$message->{dir}{top}}/" . substr $control, rindex($control, "/") + 1) { push @moved, $message }
+        my ($path, $file) = @{$message->{files}[0]};
+        if (rename $path, "$message->{aside}/$file") { push @moved, $message }
         else { did($message->{number}, "failed", "it could not be moved: $!") }
       }
       sync_path($_) for values %aside, keys %{{map { $_->{dir}{qf} => 1 } @moved}};
       for my $message (@moved) {
-        my ($control, @others) = map { $_->[0] } @{$message->{files}};
+        my ($control, @others) = @{$message->{files}};
         for (@others) {
-          next if rename $_, "$aside{$message->{dir}{top}}/" . substr $_, rindex($_, "/") + 1;
-          $message->{word} = "its " . substr($_, rindex($_, "/") + 1, 2) . " stayed behind: $!";
+          my ($path, $file) = @$_;
+          next if rename $path, "$message->{aside}/$file";
+          $message->{word} = "its " . substr($file, 0, 2) . " stayed behind: $!";
         }
       }
       sync_path($_) for values %aside, keys %{{map { ($_->{dir}{df} => 1, $_->{dir}{xf} => 1) } @moved}};
@@ -261,7 +287,7 @@ queue_vault() {
         chomp $print;
         push @targets, [scalar @targets, split(/ /, $line, 4), $print];
       }
-      my %used;
+      my %room;
       my $most = $files eq "unlimited" || $files >= 700 ? 500 : 100;  # each is open while it is locked
       while (my @chunk = splice @targets, 0, $most) {
         my %by_place;
@@ -275,14 +301,13 @@ queue_vault() {
         for my $place (sort keys %by_place) {
           my @messages = @{$by_place{$place}};
           eval {
+            my $room = $room{$place} ||= [room_in($place)];
+            $room->[0] += $_->[2] for map { @{$_->{files}} } @messages;
             my ($base) = $place =~ m{^(.*)/}s;
-            my $free = free_below($base eq "" ? "/" : $base);
-            $used{$place} = used_in($place) if !defined $used{$place};
-            $used{$place} += $_->[8] for map { @{$_->{files}} } @messages;
             die "the vault would hold more than a tenth of the free space of $base; make room: mailtui undo purge --expired\n"
-              if defined $free && $used{$place} > $free * 1024 / 10;
+              if defined $room->[1] && $room->[0] > $room->[1] * 1024 / 10;
             set_aside($place, @messages);
-            note_used("$place/$o{undo}", $used{$place});
+            note_room("$place/$o{undo}", @$room);
             1;
           } or do {
             chomp(my $why = $@);
@@ -360,7 +385,7 @@ queue_vault() {
             my ($created, $sender) = ("-", undef);
             # in the queue of the client its group may have put a link or a pipe there
             my $from = -e $control->{aside} ? $control->{aside} : $control->{path};
-            if (sysopen my $handle, $from, O_RDONLY | O_NONBLOCK | (eval { O_NOFOLLOW() } || 0)) {
+            if (sysopen my $handle, $from, Fcntl::O_RDONLY() | $plain_open) {
               binmode $handle;
               while (<$handle>) {
                 $created = $1 if /^T([0-9]+)/;
@@ -383,8 +408,8 @@ queue_vault() {
     # One undo or purge of a set at a time; none waits.
     sub with_set {
       my ($set, $work) = @_;
-      sysopen my $lock, "$set/lock", O_RDWR | O_CREAT, 0600 or return 0;
-      return 0 if !flock $lock, LOCK_EX | LOCK_NB;
+      sysopen my $lock, "$set/lock", Fcntl::O_RDWR() | Fcntl::O_CREAT(), 0600 or return 0;
+      return 0 if !flock $lock, $lock_now;
       $work->();
       return 1;
     }
@@ -440,7 +465,7 @@ queue_vault() {
       $content =~ s/\n/\nq$reason\n/;
       my $new = "$item->{aside}/hf$item->{id}";
       unlink $new;
-      sysopen my $out, $new, O_WRONLY | O_CREAT | O_EXCL, 0600 or return 0;
+      sysopen my $out, $new, $make_new, 0600 or return 0;
       binmode $out;
       print $out $content and chown $stat[4], $stat[5], $new and chmod $stat[2] & 07777, $new and IO::Handle::flush($out) and IO::Handle::sync($out) and close $out or return 0;
       my ($folder) = $control->{path} =~ m{^(.*)/}s;
