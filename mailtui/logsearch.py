@@ -35,7 +35,8 @@ async def paths_of(link: Link) -> tuple[str, ...]:
 
 async def look(link: Link, query: LogQuery, seconds: float) -> Found:
     """Search a host's logs, rotated and compressed ones too."""
-    reply = await link.search_logs(await paths_of(link), query, seconds)
+    paths = await paths_of(link)
+    reply = await link.search_logs(paths, query, seconds)
     if not reply.complete:
         raise Unreachable("the link was cut while searching the log")
     parser = link.mta.log_parser(link.host.name, link.identity, SYSTEM.wall())

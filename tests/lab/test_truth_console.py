@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input
 
+from mailtui.actions import ACTIONS
 from mailtui.app import Console, ConsoleOptions
 from mailtui.config import load
 from mailtui.fleet import Fleet
 from mailtui.journal import Journal
+from mailtui.keys import KEYS
+from mailtui.palette import KeyCommands
 from mailtui.panes.queue import QueuePane
+from mailtui.procedure import Request
+from mailtui.screens.base import MailScreen
 from mailtui.screens.groups import GroupsPane, GroupsScreen
 from mailtui.screens.host import HostScreen
+from mailtui.screens.journal import JournalScreen
+from mailtui.screens.message import MessageScreen
+from mailtui.screens.overview import OverviewScreen
 from mailtui.screens.plan import PlanScreen, Typed
+from mailtui.screens.undo import UndoScreen
 from mailtui.store import View
+from mailtui.transport.gate import Gate
 from mailtui.widgets.virtual_table import VirtualTable
 from tests.lab.harness import Lab
 from tests.lab.test_truth_act import sink
-from tests.lab.test_truth_act_commands import inject, states, tried
+from tests.lab.test_truth_act_commands import changing, inject, states, tried
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
 
@@ -213,26 +225,96 @@ async def test_hold_release_delete_undo_and_retry_by_keys(lab: Lab, tmp_path: Pa
         assert len(accepted) == len(PAIR), (number, "each host's message once")
 
 
-async def test_a_read_only_console_sends_nothing_that_changes(lab: Lab, tmp_path: Path) -> None:
-    """Every key and every entry of the palette: the host sees no command that changes anything."""
+@dataclass
+class Place:
+    """A screen to press keys on, and how one comes there from the overview."""
+
+    screen: type[Screen[None]]
+    way: tuple[str, ...]
+
+
+PLACES = (
+    Place(OverviewScreen, ()),
+    Place(HostScreen, ("1", "enter", "1", "a")),
+    Place(GroupsScreen, ("1", "enter", "1", "b")),
+    Place(MessageScreen, ("1", "enter", "1", "enter")),
+    Place(UndoScreen, ("U",)),
+    Place(JournalScreen, ("J",)),
+)
+ALL_KEYS = frozenset(key for row in KEYS for key in row.keys.split(",")) - {"q", "ctrl+q"}
+ACTION_KEYS = frozenset(key for each in ACTIONS for key in each.key.split(","))
+
+
+async def go(at: At, place: Place) -> None:
+    """Come to a place again, wherever the last key led."""
+    while not isinstance(at.app.screen, MailScreen) or isinstance(at.app.focused, Input):
+        await at.pilot.press("escape")
+        await at.pilot.pause(0.05)
+    if type(at.app.screen) is place.screen:
+        return
+    at.app.action_overview()
+    await at.until(lambda: type(at.app.screen) is OverviewScreen, "the overview")
+    for key in place.way:
+        await at.pilot.press(key)
+        await at.pilot.pause(0.1)
+    await at.until(lambda: type(at.app.screen) is place.screen, f"{place.screen.__name__}")
+
+
+def offered(app: Console) -> dict[str, Callable[[], object]]:
+    """What the palette offers here, by title."""
+    return {title: run for title, _, run in KeyCommands(app.screen).commands()}
+
+
+@pytest.mark.timeout(600, func_only=True)
+async def test_a_read_only_console_sends_nothing_that_changes(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every key and every entry of the palette on every screen: no plan opens, and no request that changes passes."""
     name = f"ro{time.time_ns()}x"
     ids = [await asyncio.to_thread(lab.inject, "sm1", f"f{n}@sm1.lab.test", f"{name}{n}@full.test") for n in range(3)]
     await asyncio.to_thread(lab.wait, partial(tried, lab, "sm1", ids), 60, "tried")
-    before = await asyncio.to_thread(states, lab, "sm1", ids)
+    before, ran = await asyncio.to_thread(states, lab, "sm1", ids), await asyncio.to_thread(changing, lab)
+    admit, passed, told = Gate.admit, Counter[bool](), False
+
+    def admitted(gate: Gate, request: Request) -> None:
+        admit(gate, request)
+        passed[request.script.changes] += 1
+
+    monkeypatch.setattr(Gate, "admit", admitted)
+    tried_out, titles = set[str](), (*(each.title for each in ACTIONS), "Undo")
     hosts = [replace(each, mode="read-only") for each in load(lab.all_config_path).hosts if each.name == "sm1-root"]
     async with Fleet(hosts, journal=Journal(tmp_path / "journal")) as fleet:
         app = Console(fleet, ConsoleOptions(read_only=True))
-        async with app.run_test(size=(180, 50)) as pilot:
+        async with app.run_test(size=(100, 30)) as pilot:
             at = At(app, pilot)
-            app.open_host("sm1-root")
             await at.until(lambda: at.rows("sm1-root", name, "deferred") == 3, "the queue")
-            await pilot.press("a")
-            for key in ("r", "R", "o", "O", "d", "B", "F", "x", "u", "delete"):
-                await pilot.press(key)
-                await pilot.pause(0.1)
-                assert not isinstance(app.screen, PlanScreen), key
-                if not isinstance(app.screen, HostScreen):
-                    await pilot.press("escape")
-            assert any("read-only" in each for each in at.toasts), at.toasts
+            for place in PLACES:
+                await go(at, place)
+                for key in sorted(ACTION_KEYS | ALL_KEYS & app.screen.active_bindings.keys()):
+                    await go(at, place)
+                    await pilot.press(key)
+                    await pilot.pause()
+                    told = told or any("read-only" in each for each in at.toasts)
+                    assert not isinstance(app.screen, PlanScreen), (place, key)
+                await go(at, place)
+                assert offered(app), place
+                for entry in offered(app):
+                    # what is offered everywhere is the same everywhere; what acts is tried on each screen
+                    if entry.startswith("Quit") or (entry in tried_out and not entry.startswith(titles)):
+                        continue
+                    tried_out.add(entry)
+                    await go(at, place)
+                    if (run := offered(app).get(entry)) is None:  # the last one led to another pane
+                        app.action_overview()
+                        await go(at, place)
+                        run = offered(app)[entry]
+                    done = run()
+                    if isinstance(done, Awaitable):
+                        await done
+                    await pilot.pause()
+                    assert not isinstance(app.screen, PlanScreen), (place, entry)
+    assert told, "why nothing was done"
+    assert (passed[True], passed[False] > 0) == (0, True)
     assert await asyncio.to_thread(states, lab, "sm1", ids) == before
+    assert await asyncio.to_thread(changing, lab) == ran
     assert not list(Journal(tmp_path / "journal").records())

@@ -36,7 +36,7 @@ from mailtui.model import (
     Target,
     UndoSet,
 )
-from mailtui.mta.contract import QueueReading
+from mailtui.mta.contract import QueueReading, Read
 from mailtui.session import Link
 from mailtui.store import HostFound, Store, View
 from mailtui.transport.gate import Gate
@@ -135,6 +135,9 @@ class ActingLink:
         self._pass()
         self.undone.append((kept.undo_id, order))
         return Acted(tuple(ItemOutcome(each.key, each.id, Outcome.DONE, Code.RESTORED) for each in kept.messages))
+
+    async def find_logs(self) -> Read[tuple[str, ...]]:
+        raise Refused("no mail log that the login may read")
 
     async def queue(self, known: object = None) -> QueueReading:
         rows = tuple(self.store.host(self.host).table.by_key.values())
