@@ -92,7 +92,7 @@ async def test_either_undoes_what_the_other_set_aside(
 async def test_either_repairs_what_the_other_was_killed_in(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: str, repaired: str
 ) -> None:
-    for limit in (9, 11, 12, 13, 17, 18, 19, 20):
+    for limit in (10, 12, 13, 14, 18, 19, 20, 21):
         host.put(A, xf=True)
         host.put(B, "mqueue/q2")
         before = {each: host.states(each) for each in (A, B)}
@@ -484,6 +484,26 @@ async def test_one_at_a_time_undoes_or_destroys_a_set(host: Host) -> None:
         assert codes(await host.undo(kept)) == {A: ("skipped", "locked")}
         assert await host.drive(act.purge(host.identity, [kept.undo_id])) == ()
     assert codes(await host.undo(kept)) == {A: ("done", "restored")}
+
+
+@by_either
+async def test_no_undo_while_its_delete_goes_on_and_no_delete_while_its_undo_does(host: Host) -> None:
+    """Between the moves of control and data files an undo would put back a message without its data (D15, D22)."""
+    for each in (A, B, C):
+        host.put(each)
+    targets = {each.id: each for each in await host.targets(A, B, C)}
+    await host.act("delete", [targets[A]])
+    (kept,) = await host.sets()
+    with (host.top / SET / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # as another batch of it holds it
+        assert codes(await host.undo(kept)) == {A: ("skipped", "locked")}
+        assert codes(await host.act("delete", [targets[B]])) == {B: ("done", "moved")}
+        before = host.states(C)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert codes(await host.act("delete", [targets[C]])) == {C: ("failed", "denied")}
+        assert host.states(C) == before
+    (kept,) = await host.sets()
+    assert codes(await host.undo(kept)) == {A: ("done", "restored"), B: ("done", "restored")}
 
 
 @by_either

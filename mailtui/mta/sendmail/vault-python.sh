@@ -305,12 +305,30 @@ def new_batch(undo_set):
         tried(os.unlink, new)
 
 
+# Holds a set, with other batches of its delete, against an undo; gives what is to stay open so long.
+def shared(undo_set):
+    try:
+        lock = open(os.open(undo_set + b"/lock", os.O_RDWR | os.O_CREAT, 0o600), "rb+", buffering=0)
+    except OSError as error:
+        raise Denied(b"%s cannot be written: %s" % (undo_set, why(error))) from None
+    there = tried(fcntl.flock, lock, fcntl.LOCK_SH | fcntl.LOCK_NB) and look(undo_set + b"/lock", os.stat)
+    if not there or there.st_ino != os.fstat(lock.fileno()).st_ino:
+        lock.close()
+        raise Denied(b"somebody else is undoing or purging this delete")
+    return lock
+
+
 def set_aside(place, messages):
     own_directory(place, True)
     if os.stat(place).st_dev != messages[0].files[0][1].st_dev:
         raise Denied(b"%s lies on another file system than the queue" % place)
     undo_set = b"%s/%s" % (place, options[b"undo"])
     own_directory(undo_set, True)
+    with shared(undo_set):
+        move_aside(place, undo_set, messages)
+
+
+def move_aside(place, undo_set, messages):
     if not os.path.exists(undo_set + b"/manifest.0"):  # before that one was written it was synced
         sync_path(place)
     contents = {path: None for message in messages for path, _ in message.files[1:]}
@@ -529,7 +547,7 @@ def back(item, code, word=b""):
     emit(b"back " + code, b"%s %s\n%s" % (item.id, item.top, word))
 
 
-# One undo or purge of a set at a time; none waits.
+# One undo or purge of a set at a time, and none while its delete goes on; none waits.
 def with_set(undo_set, work):
     try:
         lock = os.open(undo_set + b"/lock", os.O_RDWR | os.O_CREAT, 0o600)

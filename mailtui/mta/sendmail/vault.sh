@@ -223,12 +223,23 @@ queue_vault() {
       return (split " ", $lines[-1] || "")[3];
     }
 
+    # Holds a set, with other batches of its delete, against an undo: that would see control files moved and data files
+    # not yet, and put the ones back as the others go.
+    sub shared {
+      my ($set) = @_;
+      sysopen my $lock, "$set/lock", Fcntl::O_RDWR() | Fcntl::O_CREAT(), 0600 or die "$set cannot be written: $!\n";
+      return undef if !flock $lock, Fcntl::LOCK_SH() | Fcntl::LOCK_NB();
+      my ($ours, $there) = ((stat $lock)[1], (stat "$set/lock")[1]);
+      return defined $there && $ours == $there ? $lock : undef;  # else an undo that emptied the set took it away
+    }
+
     sub set_aside {
       my ($place, @messages) = @_;
       own_directory($place, 1);
       die "$place lies on another file system than the queue\n" if (stat $place)[0] != $messages[0]{device};
       my $set = "$place/$o{undo}";
       own_directory($set, 1);
+      my $shared = shared($set) or die "somebody else is undoing or purging this delete\n";
       sync_path($place) if !-e "$set/manifest.0";  # before that one was written it was synced
       digest(map { @{$_->{files}} } @messages);
       my $batch = -1;
@@ -405,7 +416,7 @@ queue_vault() {
 
     sub back { my ($item, $code, $word) = @_; emit("back $code", "$item->{id} $item->{top}\n" . (defined $word ? $word : "")) }
 
-    # One undo or purge of a set at a time; none waits.
+    # One undo or purge of a set at a time, and none while its delete goes on; none waits.
     sub with_set {
       my ($set, $work) = @_;
       sysopen my $lock, "$set/lock", Fcntl::O_RDWR() | Fcntl::O_CREAT(), 0600 or return 0;
