@@ -11,7 +11,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment, Segments
-from textual import work
 from textual.app import App
 from textual.binding import BindingType
 from textual.command import CommandPalette
@@ -180,16 +179,9 @@ class Console(App[None]):
             return
         screen = MessageScreen(message.host, known)
         self.push_screen(screen)
-        self._headers(screen)
-        self._log_lines(screen)
-
-    @work(exclusive=True, group="headers")
-    async def _headers(self, screen: MessageScreen) -> None:
-        await reading.headers(self.fleet, screen)
-
-    @work(exclusive=True, group="message-log")
-    async def _log_lines(self, screen: MessageScreen) -> None:
-        await reading.log_lines(self.fleet, screen)
+        # the screen's own workers: whoever leaves it asks for nothing more
+        screen.run_worker(reading.headers(self.fleet, screen), group="headers")
+        screen.run_worker(reading.log_lines(self.fleet, screen), group="message-log")
 
     def on_ask_groups(self, message: AskGroups) -> None:
         """A pane wants a queue counted."""

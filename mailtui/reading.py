@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Final
 from mailtui import logsearch
 from mailtui.errors import HostError, MailtuiError, Unreachable
 from mailtui.mta.contract import LogQuery
+from mailtui.screens.message import LINES
 
 if TYPE_CHECKING:
     from mailtui.fleet import Fleet
     from mailtui.screens.message import MessageScreen
-
-LINES: Final = 1000
-"""Lines of a message that are shown at most, the newest."""
 
 SECONDS: Final = 60.0
 """How long a host may search its logs for a message that is only looked at."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final
 
+from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
@@ -21,17 +22,24 @@ from mailtui.panes import units
 from mailtui.panes.bindings import bindings
 from mailtui.panes.cells import STATE_STYLES, sender_words
 from mailtui.panes.log import LogSource
-from mailtui.panes.loglines import held_since, record_line
-from mailtui.panes.pane import AskAction, Pane, cell
+from mailtui.panes.loglines import Styles, held_since, record_line
+from mailtui.panes.pane import AskAction, Pane, cell, seen
 from mailtui.panes.unread import stale_note
 from mailtui.screens.base import MailScreen
 from mailtui.store import LogBuffer, Store, Topic
+from mailtui.store.log import Finder
 from mailtui.text import show_line
 from mailtui.widgets.fields import Field, Fields
 from mailtui.widgets.transcript import Transcript
 
 LONGEST_SUBJECT: Final = 4096
 """Bytes of a subject that is decoded; a longer one is no subject for people."""
+
+LINES: Final = 1000
+"""Lines of a message that are looked for at most: the newest that the host's logs hold, and the newest held here."""
+
+_SAME: Final = 60_000
+"""Bytes by which a line found and a line held are the same: a host's grep may cut a long one elsewhere than we do."""
 
 _MACRO: Final = re.compile(rb"(?<![\x80-\xff])\x81(?=[A-Za-z{])")
 """How Sendmail's queue files write the `$` of a macro; a byte of UTF-8 never stands so."""
@@ -134,6 +142,15 @@ def _ago(at: float | None, now: float) -> str:
     return f"{units.age(now - at)} ago" if at is not None else "never"
 
 
+def shows(pane: Pane) -> bool:
+    """Tell whether an answer may be painted now; else the pane is painted when it is mounted or seen again, or never.
+
+    A pane that was removed stays mounted to Textual, and its view is gone some steps before it is detached itself; but
+    its screen leaves the stack first of all.
+    """
+    return pane.is_mounted and pane.is_attached and seen(pane)
+
+
 class EnvelopePane(Pane):
     """Envelope, recipients and headers, to scroll through."""
 
@@ -163,7 +180,7 @@ class EnvelopePane(Pane):
         self._repaint()
 
     def _repaint(self) -> None:
-        if self.is_mounted:  # else it is painted then
+        if shows(self):
             self.paint()
 
     @property
@@ -202,17 +219,43 @@ class EnvelopePane(Pane):
         self.set_title(" · ".join(filter(None, notes)), view.link.detail if stale else "")
 
 
-def newer_lines(log: LogBuffer, id_: str, found: Sequence[LogRecord]) -> list[int]:
-    """Give the numbers of the held lines that name the message and are not among those that a search found; pure."""
-    known = Counter(record.text for record in found)
+def same(line: bytes) -> bytes:
+    """Give that of a line by which it is told from others."""
+    return line[:_SAME]
+
+
+def newer_lines(log: LogBuffer, numbers: Iterable[int], found: Mapping[bytes, int]) -> list[int]:
+    """Give the numbers of those held lines that are not among the ones, each so many times, that a search found."""
+    known = Counter(found)
     newer: list[int] = []
-    for number in log.containing(id_.encode("utf-8", "backslashreplace")):
-        line = log.line(number)
+    for number in numbers:
+        line = same(log.line(number))
         if known[line]:
             known[line] -= 1
         else:
             newer.append(number)
     return newer
+
+
+class MessageLines:
+    """What a tail view shows of a message: lines that a search found, then held ones, made when they come on screen."""
+
+    first = 0
+
+    def __init__(self, found: Sequence[LogRecord], log: LogBuffer, newer: Sequence[int], style: Styles) -> None:
+        self._found = found
+        self._newer = newer
+        self._style = style
+        self._held = LogSource(log, style, lambda: True)
+
+    def __len__(self) -> int:
+        return len(self._found) + len(self._newer)
+
+    def line(self, number: int) -> Sequence[Segment]:
+        """Make a line."""
+        if number < len(self._found):
+            return record_line(self._found[number], self._style)
+        return self._held.line(self._newer[number - len(self._found)])
 
 
 class MessageLogPane(Pane):
@@ -224,9 +267,12 @@ class MessageLogPane(Pane):
     def __init__(self, store: Store, host: str, id_: str, *, clock: Clock = SYSTEM) -> None:
         super().__init__(store, host, clock=clock, id="message-log")
         self._queue_id = id_
-        self._searched: tuple[int, int] = (-1, -1)
-        self._lines = 0
+        self._buffer = store.log(host)
+        self._finder = Finder(self._buffer, id_.encode("utf-8", "backslashreplace"), LINES)
         self._found: Sequence[LogRecord] | None = None
+        self._known: Counter[bytes] = Counter()
+        self._lines: MessageLines | None = None
+        """What is on show; None where it is to be put together anew."""
         self._note = "searching the host's logs ..."
 
     def compose(self) -> ComposeResult:
@@ -235,7 +281,7 @@ class MessageLogPane(Pane):
 
     def show_log(self, records: Sequence[LogRecord], missing: Sequence[str]) -> None:
         """Show what the host's logs hold of the message, and what of them could not be read."""
-        self._found = records
+        self._found, self._known = records, Counter(same(record.text) for record in records)
         self._again("; ".join(missing))
 
     def say_not_searched(self, why: str) -> None:
@@ -243,30 +289,27 @@ class MessageLogPane(Pane):
         self._again(f"the host's logs could not be searched: {why}")
 
     def _again(self, note: str) -> None:
-        self._note, self._searched = note, (-1, -1)
-        if self.is_mounted:
+        self._note, self._lines = note, None
+        if shows(self):
             self.pull()
 
     def pull(self) -> None:
-        """Find the lines anew when the log has grown."""
-        log = self.store.log(self.host or "")
-        if self._searched != (log.first, log.end):
-            self._searched = (log.first, log.end)
+        """Show other lines where some came or fell off: few changes of a busy log are about this message."""
+        if self._finder.find() or self._lines is None:
             view = self.query_one(Transcript)
-            found = self._found or ()
-            newer = newer_lines(log, self._queue_id, found)
-            source = LogSource(log, view.style_for, lambda: True)
-            view.show_lines([*(record_line(each, view.style_for) for each in found), *map(source.line, newer)])
-            self._lines = len(found) + len(newer)
+            newer = newer_lines(self._buffer, self._finder.numbers, self._known)
+            self._lines = MessageLines(self._found or (), self._buffer, newer, view.style_for)
+            view.set_source(self._lines)
         self.tick()
 
     def tick(self) -> None:
         """Say how many lines there are, what was searched for them and whether they still come."""
         stale = stale_note(self.store.host(self.host or ""), self.clock.wall())
         self.set_class(bool(stale), "-stale")
-        since = held_since(self.store.log(self.host or "")) if self._found is None else ""
+        since = held_since(self._buffer) if self._found is None else ""
+        count = len(self._lines) if self._lines is not None else 0
         notes = (
-            f"Log lines of {self._queue_id} ({self._lines})", stale, f"log held {since}" if since else "", self._note,
+            f"Log lines of {self._queue_id} ({count})", stale, f"log held {since}" if since else "", self._note,
         )  # fmt: skip
         self.set_title(" · ".join(filter(None, notes)), self._note)
 

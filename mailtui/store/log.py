@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,6 +53,11 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.starts) - 1
+
+    @property
+    def end(self) -> int:
+        """Number behind its last line."""
+        return self.first + len(self)
 
     def line(self, index: int) -> bytes:
         """Give one line without its newline."""
@@ -162,13 +167,14 @@ class LogBuffer:
 
     def blocks(self, start: int = 0) -> Iterator[Block]:
         """Give the blocks that hold lines from number `start` on; safe to iterate in a thread (a copy)."""
-        return iter([block for block in tuple(self._blocks) if block.first + len(block) > start])
+        blocks = tuple(self._blocks)
+        return iter(blocks[bisect_right(blocks, start, key=lambda block: block.end) :])
 
-    def containing(self, needle: bytes, limit: int = 1000) -> list[int]:
-        """Give the numbers of the newest lines that hold these bytes, oldest first."""
+    def containing(self, needle: bytes, limit: int = 1000, start: int = 0) -> list[int]:
+        """Give the numbers of the newest lines that hold these bytes, from number `start` on, oldest first."""
         found: deque[int] = deque(maxlen=limit)
-        for block in self.blocks():
-            found.extend(search(block, needle))
+        for block in self.blocks(start):
+            found.extend(number for number in search(block, needle) if number >= start)
         return list(found)
 
     def rates(self, now: float) -> dict[LogEvent, float]:
@@ -183,6 +189,27 @@ class LogBuffer:
             for code in set(events):
                 totals[code] += events.count(code)
         return {EVENTS[code]: total / minutes for code, total in enumerate(totals) if total}
+
+
+class Finder:
+    """The newest lines of a log that hold some bytes, followed as the log grows: no line is searched twice."""
+
+    def __init__(self, log: LogBuffer, needle: bytes, limit: int = 1000) -> None:
+        self.numbers: list[int] = []
+        """Of those lines that are still held, ascending."""
+        self._log = log
+        self._needle = needle
+        self._limit = limit
+        self._upto = 0
+
+    def find(self) -> bool:
+        """Search what came since and drop what fell off; tell whether these are other lines now."""
+        before = self.numbers
+        came = self._log.containing(self._needle, self._limit, self._upto)
+        self._upto = self._log.end
+        held = before[bisect_left(before, self._log.first) :]
+        self.numbers = [*held, *came][-self._limit :]
+        return self.numbers != before
 
 
 def search(block: Block, needle: bytes) -> Iterator[int]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.segment import Segment
+from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -18,19 +21,23 @@ from mailtui.app import Console, ConsoleOptions
 from mailtui.errors import HostError, Refused
 from mailtui.keys import KEYS, Scope, spelled
 from mailtui.logsearch import Found
-from mailtui.model import Identity, LinkState, Message, QueueListing, QueueRow
+from mailtui.model import Identity, LinkState, LogRecord, Message, QueueListing, QueueRow
 from mailtui.mta.contract import LogQuery
 from mailtui.panes.hosts import HostsPane
-from mailtui.panes.log import LogPane
+from mailtui.panes.log import LogPane, LogSource
+from mailtui.panes.loglines import Styles, record_line
 from mailtui.panes.pane import seen
+from mailtui.screens import message
 from mailtui.screens.evidence import EvidenceScreen
 from mailtui.screens.groups import GroupsScreen
 from mailtui.screens.help import HelpScreen
 from mailtui.screens.host import HostScreen
-from mailtui.screens.message import MessageScreen
+from mailtui.screens.message import MessageLogPane, MessageScreen
 from mailtui.screens.overview import OverviewScreen
-from mailtui.store import Heard, LinkChanged, LogRead, QueueRead
+from mailtui.store import Heard, LinkChanged, LogBuffer, LogRead, QueueRead, log
+from mailtui.store.log import Block, Finder
 from mailtui.widgets.filter_bar import FilterBar
+from mailtui.widgets.transcript import Transcript
 from mailtui.widgets.virtual_table import VirtualTable
 from tests.pilot import world
 
@@ -353,6 +360,222 @@ async def test_the_hosts_logs_are_searched_for_a_message(monkeypatch: pytest.Mon
         answer[:] = [Refused("no mail log that the login may read")]
         await press(pilot, "enter")
         await until(pilot, lambda: "could not be searched: no mail log that the login may read" in screen_text(app))
+
+
+class Held:
+    """Something asked of a host that is answered only when it is released."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+        self.asked = 0
+        self.cancelled = 0
+
+    async def wait(self) -> None:
+        self.asked += 1
+        try:
+            await self.released.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+async def left_message(app: Console, pilot: Pilot[None], held: Held) -> MessageScreen:
+    """Open a message, leave it while something is still asked for it, and let the answer come."""
+    await press(pilot, "enter")
+    await pilot.press("enter")
+    await until(pilot, lambda: held.asked == 1)
+    screen = app.screen
+    assert isinstance(screen, MessageScreen)
+    await pilot.press("escape")
+    await until(pilot, lambda: not screen.is_attached)
+    held.released.set()
+    await settle(pilot)
+    assert isinstance(app.screen, HostScreen)
+    return screen
+
+
+async def test_a_search_ends_with_the_message_it_was_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held()
+
+    async def look(link: object, query: LogQuery, seconds: float) -> Found:
+        await held.wait()
+        return Found([], ())
+
+    monkeypatch.setattr("mailtui.logsearch.look", look)
+    async with console() as (app, pilot):
+        monkeypatch.setattr(app.fleet, "link", lambda host: object())
+        await left_message(app, pilot, held)
+        assert app._exception is None
+        assert held.cancelled == 1
+
+
+async def test_reading_headers_ends_with_the_message_they_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held()
+
+    async def show(host: str, key: str) -> Message:
+        await held.wait()
+        raise Refused("too late")
+
+    async with console() as (app, pilot):
+        monkeypatch.setattr(app.fleet, "show", show)
+        await left_message(app, pilot, held)
+        assert app._exception is None
+        assert held.cancelled == 1
+
+
+async def test_answers_for_a_message_that_is_left_change_nothing() -> None:
+    async with console() as (app, pilot):
+        await press(pilot, "enter", "enter")
+        screen = app.screen
+        assert isinstance(screen, MessageScreen)
+        await press(pilot, "escape")
+        await until(pilot, lambda: not screen.is_attached)
+        screen.show_log([world.Reader().record(b"late")], ())
+        screen.say_not_searched("late")
+        screen.show_message(screen.message)
+        screen.say_no_headers("late")
+        await settle(pilot)
+        assert app._exception is None
+        assert isinstance(app.screen, HostScreen)
+
+
+async def test_a_message_that_is_being_left_takes_answers_at_every_step() -> None:
+    async with console() as (app, pilot):
+        await press(pilot, "enter", "enter")
+        screen = app.screen
+        assert isinstance(screen, MessageScreen)
+        app.pop_screen()
+        steps = 0
+        while screen.is_attached:  # its views are removed some steps before its panes, and these before itself
+            screen.show_log([world.Reader().record(b"late")], ())
+            screen.say_no_headers("late")
+            await asyncio.sleep(0)
+            steps += 1
+        assert steps > 1
+        await settle(pilot)
+        assert app._exception is None
+
+
+async def test_a_search_answered_behind_another_screen_is_shown_on_coming_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held()
+
+    async def look(link: object, query: LogQuery, seconds: float) -> Found:
+        await held.wait()
+        return Found([world.Reader().record(b"found meanwhile")], ())
+
+    monkeypatch.setattr("mailtui.logsearch.look", look)
+    async with console(size=(160, 60)) as (app, pilot):
+        monkeypatch.setattr(app.fleet, "link", lambda host: object())
+        await press(pilot, "enter")
+        await pilot.press("enter")
+        await until(pilot, lambda: held.asked == 1)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, EvidenceScreen))
+        held.released.set()
+        await settle(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: "found meanwhile" in screen_text(app))
+
+
+class Work:
+    """Counts the blocks of the log that are searched and the log lines that are made."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.searched: list[int] = []
+        self.made = 0
+        find, line, record = log.search, LogSource.line, record_line
+
+        def search(block: Block, needle: bytes) -> Iterator[int]:
+            self.searched.append(block.first)
+            return find(block, needle)
+
+        def held_line(source: LogSource, number: int) -> Sequence[Segment]:
+            self.made += 1
+            return line(source, number)
+
+        def found_line(found: LogRecord, style: Styles) -> list[Segment]:
+            self.made += 1
+            return record(found, style)
+
+        monkeypatch.setattr(log, "search", search)
+        monkeypatch.setattr(LogSource, "line", held_line)
+        monkeypatch.setattr(message, "record_line", found_line)
+
+    def forget(self) -> None:
+        self.searched, self.made = [], 0
+
+
+def lines_of(id_: str, count: int) -> bytes:
+    return b"".join(b"Nov 22 15:00:00 mx3 sm-mta[7]: %s: to=<n%d@x>\n" % (id_.encode(), n) for n in range(count))
+
+
+async def test_log_lines_that_do_not_name_the_message_cost_only_their_own_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work = Work(monkeypatch)
+    async with console(size=(160, 60)) as (app, pilot):
+        await press(pilot, "enter", "enter")
+        screen = app.screen
+        assert isinstance(screen, MessageScreen)
+        id_, buffer, pane = screen.message.id, app.store.log("mx3"), screen.query_one(MessageLogPane)
+        app.store.apply(LogRead("mx3", world.NOW, "/l", 0, lines_of(id_, 900), True))
+        screen.show_log([world.Reader().record(each) for each in lines_of(id_, 500).split(b"\n")[:-1]], ())
+        await settle(pilot)
+        assert f"Log lines of {id_} (" in screen_text(app)
+        assert "to=<n899@x>" in screen_text(app)
+        await until(pilot, lambda: not pane._waiting)
+        await settle(pilot)
+        work.forget()
+        source, shown, end = pane.query_one(Transcript).source, len(pane.query_one(Transcript).source), buffer.end
+        app.store.apply(LogRead("mx3", world.NOW, "/l", 0, lines_of("6AMOTHER", 5000), True))
+        pane.pull()
+        assert pane.query_one(Transcript).source is source
+        assert (work.searched, work.made) == ([end], 0)
+        app.store.apply(LogRead("mx3", world.NOW, "/l", 0, lines_of(id_, 901).split(b"\n")[-2] + b"\n", True))
+        await until(pilot, lambda: "to=<n900@x>" in screen_text(app))
+        assert work.searched == [end, end + 5000]
+        assert len(pane.query_one(Transcript).source) == shown + 1
+        assert work.made <= 2 * 60, "only lines that are on screen are made"
+
+
+def test_lines_of_a_message_are_made_when_they_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(monkeypatch)
+    buffer = LogBuffer(world.Reader())
+    buffer.append("/l", 0, lines_of("A1", 3), at=0.0, live=True)
+    lines = message.MessageLines([world.Reader().record(b"found")], buffer, [0, 2], lambda name: Style())
+    assert (lines.first, len(lines), work.made) == (0, 3, 0)
+    assert ["".join(part.text for part in lines.line(number))[-9:] for number in range(3)] == [
+        "found",
+        "to=<n0@x>",
+        "to=<n2@x>",
+    ]
+    assert work.made == 3
+
+
+def test_a_found_line_that_was_cut_elsewhere_is_shown_once() -> None:
+    long = b"Nov 22 15:00:00 mx3 sm-mta[7]: A1: to=<" + b"x" * 65000
+    buffer = LogBuffer(world.Reader())
+    buffer.append("/l", 0, long + b" [cut]\n" + long[:59000] + b"\n", at=0.0, live=True)
+    assert message.newer_lines(buffer, [0, 1], Counter([message.same(long[:64000])])) == [1]
+
+
+def test_lines_are_found_once_and_the_newest_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(monkeypatch)
+    buffer = LogBuffer(world.Reader(), keep=60)
+    finder = Finder(buffer, b"A1", limit=3)
+    assert not finder.find()
+    for lines, numbers, changed in (
+        (b"to A1\nto B2\nof A1\n", [0, 2], True),
+        (b"to B2\n", [0, 2], False),
+        (b"at A1\nby A1\n", [2, 4, 5], True),
+        (b"B2" * 12 + b"\n", [4, 5], True),
+    ):
+        work.forget()
+        end = buffer.end
+        buffer.append("/l", 0, lines, at=0.0, live=True)
+        assert (finder.find(), finder.numbers, work.searched) == (changed, numbers, [end])
+    assert not finder.find()
+    assert buffer.containing(b"A1", start=5) == [5], "from within a block"
 
 
 async def test_folded_headers_are_shown_unfolded() -> None:
