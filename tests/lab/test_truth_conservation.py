@@ -44,7 +44,11 @@ class Console:
                 self.did["cut"] += 1
 
     async def step(self, link: Link) -> None:
-        rows = list((await rows_of(link)).values())
+        listing = (await link.queue()).listing
+        if not listing.complete:  # a fault ended what was reading: the console says so, and nobody acts on it
+            self.did["incomplete"] += 1
+            return
+        rows = list(listing.rows)
         verb = self.chance.choice(("hold", "release", "delete", "undo", "retry", "flush"))
         order = Order(reason="soak", by=self.name, undo_id=f"u-{self.name}-{time.time_ns()}")
         if verb == "undo":
