@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from textual.content import Content
-from textual.geometry import Size
-from textual.widget import Widget
+
+from mailtui.widgets.content_lines import ContentLines
 
 LABEL_MAX: Final = 24
 """Longer labels are cut."""
@@ -54,7 +54,7 @@ def _same(old: Sequence[Field], new: Sequence[Field]) -> bool:
     )
 
 
-class Fields(Widget):
+class Fields(ContentLines):
     """Shows fields as high as they need to be."""
 
     DEFAULT_CSS = """
@@ -67,17 +67,10 @@ class Fields(Widget):
 
     def show_fields(self, fields: Sequence[Field]) -> None:
         """Show other fields; a new layout is made only when the height changes, and nothing when all stays."""
-        if _same(self._fields, fields):
-            return
-        width = self.size.width
-        before = len(lay_out(self._fields, width))
-        self._fields = tuple(fields)
-        self.refresh(layout=len(lay_out(self._fields, width)) != before)
+        if not _same(self._fields, fields):
+            self._fields = tuple(fields)
+            self.lines_changed()
 
-    def render(self) -> Content:
-        """Draw the block."""
-        return Content("\n").join(lay_out(self._fields, self.size.width))
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many lines as the fields take at this width."""
-        return max(1, len(lay_out(self._fields, width)))
+    def lay_lines(self, width: int) -> Sequence[Content]:
+        """Lay the block out."""
+        return lay_out(self._fields, width)

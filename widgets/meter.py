@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from textual.content import Content
-from textual.geometry import Size
-from textual.widget import Widget
 
-from mailtui.widgets.glyphs import UNICODE, Glyphs, glyphs_of
+from mailtui.widgets.content_lines import ContentLines
+from mailtui.widgets.glyphs import UNICODE, Glyphs
 
 BAR_MAX: Final = 40
 """A longer bar tells no more."""
@@ -81,7 +81,7 @@ def bar_text(share: float | None, width: int, glyphs: Glyphs = UNICODE) -> tuple
     return full, glyphs.empty * (width - len(full))
 
 
-class Meter(Widget):
+class Meter(ContentLines):
     """A bar with label, share in percent, figures and state."""
 
     DEFAULT_CSS = """
@@ -110,12 +110,11 @@ class Meter(Widget):
         """Show another measurement."""
         if reading != self._reading:
             self._reading = reading
-            self.refresh()
+            self.lines_changed()
 
-    def render(self) -> Content:
+    def lay_lines(self, width: int) -> Sequence[Content]:
         """Draw the line; the bar's place depends on the width alone, so that meters beneath each other line up."""
         reading = self._reading
-        width = self.size.width
         share = reading.share
         style = _STYLES[reading.level]
         label = self._label.truncate(min(self._label_width, width), ellipsis=True, pad=True)
@@ -129,12 +128,8 @@ class Meter(Widget):
             parts.append(Content.styled(reading.text, "$text-muted"))
         if rest < 0:
             parts = [label, Content.styled(word, style)]
-        return Content(" ").join(parts).truncate(width, ellipsis=True)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One line."""
-        return 1
+        return [Content(" ").join(parts).truncate(width, ellipsis=True)]
 
     def _bar(self, share: float | None, width: int, style: str) -> Content:
-        full, empty = bar_text(share, width, glyphs_of(self))
+        full, empty = bar_text(share, width, self.glyphs)
         return Content.assemble((full, style), (empty, "$border-blurred"))

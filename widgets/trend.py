@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.content import Content
-from textual.geometry import Size
-from textual.widget import Widget
 
-from mailtui.widgets.glyphs import UNICODE, Glyphs, glyphs_of
+from mailtui.widgets.content_lines import ContentLines
+from mailtui.widgets.glyphs import UNICODE, Glyphs
 
 
 def trend_text(
@@ -56,7 +55,7 @@ def _level(value: float, floor: float, ceiling: float, glyphs: Glyphs) -> str:
     return levels[min(len(levels) - 1, int(share * len(levels)))]
 
 
-class Trend(Widget):
+class Trend(ContentLines):
     """A labelled history chart: label, chart, and what the newest sample is, in words."""
 
     DEFAULT_CSS = """
@@ -87,18 +86,13 @@ class Trend(Widget):
         """Draw these samples, the newest last, with `text` at the right."""
         self._samples = tuple(samples)
         self._text = text
-        self.refresh()
+        self.lines_changed()
 
-    def render(self) -> Content:
+    def lay_lines(self, width: int) -> Sequence[Content]:
         """Draw the line."""
-        width = self.size.width
         label = self._label.truncate(min(self._label_width, width), ellipsis=True, pad=True)
         room = width - label.cell_length - self._text.cell_length - 2
         if room < 4:
-            return Content(" ").join([label, self._text]).truncate(width, ellipsis=True)
-        chart = trend_text(self._samples, room, glyphs_of(self), low=self._low, high=self._high)
-        return Content(" ").join([label, Content.styled(chart, self._style), self._text])
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One line."""
-        return 1
+            return [Content(" ").join([label, self._text]).truncate(width, ellipsis=True)]
+        chart = trend_text(self._samples, room, self.glyphs, low=self._low, high=self._high)
+        return [Content(" ").join([label, Content.styled(chart, self._style), self._text])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -33,7 +34,7 @@ class MailScreen(Screen[None]):
 
     def __init__(self, *, classes: str | None = None) -> None:
         super().__init__(classes=classes)
-        self._compositor = PartCompositor()
+        self._compositor = self._parts = PartCompositor()
 
     @property
     def console(self) -> Console:
@@ -73,6 +74,20 @@ class MailScreen(Screen[None]):
         for pane in self.panes:
             pane.pull()
         self.paint_lines()
+
+    def _compositor_refresh(self) -> None:
+        super()._compositor_refresh()
+        if self._parts.rest:
+            # by the loop, and not at once: whatever waits there has its turn before
+            asyncio.get_running_loop().call_soon(self.call_later, self._paint_rest)
+
+    def _paint_rest(self) -> None:
+        """Paint what the last frame left."""
+        if self.is_current and self._parts.rest:
+            if self.app._batch_count:
+                self.refresh(*self._parts.rest)
+            else:
+                self._compositor_refresh()
 
     def paint_lines(self) -> None:
         """Paint the lines above the panes as of now."""
