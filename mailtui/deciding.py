@@ -14,17 +14,18 @@ from mailtui.text import show_line
 def decide(
     host: HostPlan, verb: str, link: Link, listing: QueueListing, vault: UndoSet | None, unknown: Sequence[ItemOutcome]
 ) -> Iterator[ItemOutcome]:
-    """Give those outcomes that a complete listing, and for a delete the vault, leave no doubt about."""
+    """Give those outcomes that a complete listing, and for a delete the vault as it was before, leave no doubt of."""
     chosen = {each.target.key: each.target for each in host.chosen}
     seen = {each.target.key: each.row for each in host.chosen}
     rows = {row.key: row for row in listing.rows}
+    ended = vault is None or not vault.busy
     kept = {} if vault is None else {each.key: each.state for each in vault.messages}
     for each in unknown:
         row = rows.get(each.key)
         same = row is not None and each.key in chosen and link.target(row).fingerprint == chosen[each.key].fingerprint
         if verb == "delete" and row is None and kept.get(each.key) == "kept":
             yield replace(each, outcome=Outcome.DONE, code=Code.MOVED, detail="")
-        elif verb == "delete" and same and kept.get(each.key, "queued") == "queued":
+        elif verb == "delete" and ended and same and kept.get(each.key, "queued") == "queued":
             yield replace(each, outcome=Outcome.FAILED, detail="still in the queue: not deleted")
         elif verb == "hold" and same and row is not None and row.state is QueueState.HELD:
             yield replace(each, outcome=Outcome.DONE, code=Code.HELD, detail="")

@@ -7,6 +7,7 @@
     |  +- Unreachable                 3     (ConnectionError) no TCP, no DNS, no banner, link lost while reading
     |  |  +- Misconfigured            3     the SSH configuration of this host has faults; never retried by itself
     |  +- TimedOut                    3     (TimeoutError)    the host answered, but not within the limit
+    |  |  +- NotBegun                 3     nothing was sent to the host: no channel of its connection was free
     |  +- AuthenticationFailed        4     (PermissionError) never retried by itself
     |  +- HostKeyRefused              4     (PermissionError) unknown, changed or revoked host key
     |  +- NeedsInput                  4     a question only a person can answer
@@ -80,6 +81,10 @@ class Misconfigured(Unreachable):
 
 class TimedOut(HostError, TimeoutError):
     """The host did not answer within the limit."""
+
+
+class NotBegun(TimedOut):
+    """No channel to the host came free within the limit: it is certain that nothing was sent to it."""
 
 
 class AuthenticationFailed(HostError, PermissionError):

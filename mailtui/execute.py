@@ -16,7 +16,7 @@ from mailtui import query
 from mailtui.actions import Chosen, HostPlan, Plan, batches
 from mailtui.clock import SYSTEM, Clock
 from mailtui.deciding import decide, tried
-from mailtui.errors import DONE, FAILED, PARTLY, REFUSED, UNKNOWN, HostError, Refused, Unsupported, UsageError
+from mailtui.errors import DONE, FAILED, PARTLY, REFUSED, UNKNOWN, HostError, NotBegun, Refused, Unsupported, UsageError
 from mailtui.journal import Journal, JournalFault
 from mailtui.model import Acted, Code, ItemOutcome, LogEvent, Order, Outcome, QueueListing, Target, UndoSet
 from mailtui.mta.contract import LogQuery
@@ -106,7 +106,8 @@ async def execute(
     """Do on one host what a plan says.
 
     Raises JournalFault where the intent cannot be written, and Refused where the plan is too old or the host another:
-    then nothing was done. A lost link makes the rest of its batch `unknown`; nothing is ever run twice.
+    then nothing was done. A lost link makes the rest of its batch `unknown`; one for which no channel came free was not
+    begun, and ends it. Nothing is ever run twice.
 
     `wait` (retry, bounce) looks for so many seconds what became of messages that were only `requested`. One that left
     the queue is `delivered` or `bounced` only where the log says so, else it stays `requested`. `pace` does so many
@@ -139,22 +140,27 @@ async def settle(plan: Plan, host: HostPlan, link: Link, journal: Journal, resul
     """Read the host again: decide `unknown` outcomes where its queue and vault do, and count what is new since.
 
     `execute` ends with it. Where the link was lost it decides nothing, and is called again with a link that is new.
-    A host that cannot be read changes no outcome.
+    A host that cannot be read changes no outcome. Where the delete still runs there, what it has not moved stays
+    `unknown`, with an error.
     """
     unknown = [each for each in result.outcomes if each.outcome is Outcome.UNKNOWN and each.key]
     if not unknown and not plan.where:
         return result
     vault: UndoSet | None = None
     try:
-        listing = (await link.queue()).listing
+        # The vault first. What is in the queue was not deleted only if it is there once nothing of the delete runs
+        # any more: the vault says when that is so, and the listing begins after that. What it holds by then, it holds.
         if unknown and plan.action.id == "delete":
             vault = next((each for each in await link.undo_sets() if each.undo_id == plan.order.undo_id), None)
+        listing = (await link.queue()).listing
     except HostError as error:
         message, cure = _unread(error)
         return result if result.error else replace(result, error=message, cure=cure)
     if plan.where:
         result = replace(result, new_since=await asyncio.to_thread(_new_since, plan, host, link, listing))
     found = tuple(decide(host, plan.action.id, link, listing, vault, unknown)) if listing.complete else ()
+    if vault is not None and vault.busy and len(found) < len(unknown) and not result.error:
+        result = replace(result, error="the delete still runs on the host", cure="it is asked again")
     if not found:
         return result
     decided = {each.key: each for each in found}
@@ -315,6 +321,10 @@ class _Run:
             denied = ItemOutcome("", "", Outcome.FAILED, Code.DENIED, error.message)
             self._end(denied, error.message, error.cure)
             found = _each(batch, denied)
+        except NotBegun as error:
+            unbegun = _unbegun("there was no free session for it")
+            self._end(unbegun, error.message, error.cure)
+            found = _each(batch, unbegun)
         except HostError as error:
             self._lost(error.message)
             found = _each(batch, _unknown("the link was lost in the act"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mailtui.clock import SYSTEM, Clock
-from mailtui.errors import HostError, NoMta, Refused, TimedOut, Unreachable, Unsupported
+from mailtui.errors import HostError, NoMta, NotBegun, Refused, TimedOut, Unreachable, Unsupported
 from mailtui.model import (
     Acted,
     Capability,
@@ -179,7 +179,7 @@ class Link:
         """Retry messages and pass on each line of their dialogue, until the host is done or `left` is set.
 
         The deliveries go on in either case, and when the link is lost: then outcomes are `unknown`. Raises Refused
-        where nothing was done.
+        and NotBegun where nothing was done.
         """
         request = self.mta.live_request(self.identity, targets, order)
         parser = self.mta.live_parser(targets)
@@ -206,7 +206,7 @@ class Link:
             leaving = group.create_task(leave())
             listening.add_done_callback(lambda _: leaving.cancel())
         failure = None if listening.cancelled() else listening.result()
-        if isinstance(failure, Refused):
+        if isinstance(failure, Refused | NotBegun):
             raise failure
         return parser.acted(stopped=listening.cancelled())
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mailtui.actions import counts
-from mailtui.errors import HostError, Refused, Unsupported
+from mailtui.errors import HostError, NotBegun, Refused, Unsupported
 from mailtui.execute import HostResult
 from mailtui.journal import Journal, JournalFault
 from mailtui.model import Code, ItemOutcome, KeptMessage, Order, Outcome, UndoSet
@@ -73,6 +73,10 @@ async def journalled(verb: str, kept: UndoSet, link: Link, journal: Journal, ord
     except (Refused, Unsupported) as error:
         result = replace(result, error=error.message, cure=error.cure)
         result = replace(result, outcomes=_all(kept, Outcome.FAILED, Code.DENIED, error.message))
+    except NotBegun as error:
+        result = replace(result, error=error.message, cure=error.cure)
+        why = "not begun: there was no free session for it"
+        result = replace(result, outcomes=_all(kept, Outcome.SKIPPED, Code.TIMEOUT, why))
     except HostError as error:
         cure = f"`mailtui undo list {kept.host}` tells what happened; nothing is repeated"
         result = replace(result, error=error.message, cure=cure)

@@ -65,6 +65,8 @@ async def decide(left: Left, link: Link, journal: Journal, rows: Mapping[str, Qu
     result = HostResult(entry.host, unknown, entry.id, entry.undo_id)
     if entry.action in _BY_VAULT:
         kept = await _kept(link, entry.undo_id)
+        if kept is not None and kept.busy:
+            return replace(result, error=f"the {entry.action} still runs on the host", cure="it is asked again")
         found = [_vaulted(entry.action, each, kept) for each in unknown]
         return await _note(left, journal, replace(result, outcomes=tuple(found)), found)
     spec = next((each for each in ACTIONS if each.id == entry.action), None) or _stranger(entry.action)

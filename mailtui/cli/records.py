@@ -247,4 +247,5 @@ def undo_set(found: UndoSet) -> Object:
         "until": iso(found.until),
         "count": found.count,
         "state": found.state,
+        "busy": found.busy,
     }

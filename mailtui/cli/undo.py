@@ -110,7 +110,9 @@ def notices(kept: UndoSet, now: float) -> list[str]:
     """Say what one should know before messages are brought back."""
     name = f"{kept.undo_id} on {kept.host}"
     lines = []
-    if kept.state == "restored":
+    if kept.busy:
+        lines.append(f"{name}: its delete, or an undo or purge of it, still goes on")
+    elif kept.state == "restored":
         lines.append(f"{name}: nothing is set aside any more: brought back already, or it never left")
     elif kept.until < now:
         lines.append(f"{name}: its grace time ended at {iso(kept.until)}: it goes when a console may change the host")

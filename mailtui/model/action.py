@@ -126,6 +126,8 @@ class UndoSet:
     until: float
     reason: str
     messages: tuple[KeptMessage, ...] = field(default=())
+    busy: bool = False
+    """True while its delete, or somebody's undo or purge of it, goes on on the host."""
 
     @property
     def count(self) -> int:

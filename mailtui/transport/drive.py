@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from mailtui.errors import NotBegun, TimedOut
 from mailtui.procedure import Procedure, Reply, Request
 from mailtui.transport.contract import Transport
 
@@ -29,18 +30,21 @@ def _step(procedure: Procedure[T], reply: Reply | None) -> Request | _Result[T]:
 
 
 async def drive(transport: Transport, procedure: Procedure[T]) -> T:
-    """Run a procedure to its result; errors of the transport pass through it.
+    """Run a procedure to its result; errors of the transport pass through it, NotBegun only from its first request.
 
     A procedure reads big replies in a worker thread, so it must not touch the event loop.
     """
     step = _step(procedure, None)
-    heavy = False
+    heavy = sent = False
     while not isinstance(step, _Result):
         try:
             reply = await transport.run(step)
-        except BaseException:
+        except BaseException as error:
             procedure.close()
+            if sent and isinstance(error, NotBegun):
+                raise TimedOut(error.message, error.cure) from error
             raise
+        sent = True
         heavy = heavy or step.take is not None or sum(len(section.body) for section in reply.sections) > _INLINE
         if heavy:
             # what came of a big reply is big as well, and freed at the end: the rest stays off the loop too

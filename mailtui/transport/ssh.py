@@ -14,7 +14,7 @@ from typing import Final
 import asyncssh
 
 from mailtui.clock import SYSTEM, Clock
-from mailtui.errors import Refused, TimedOut, Unreachable
+from mailtui.errors import NotBegun, Refused, TimedOut, Unreachable
 from mailtui.procedure import Reply, Request
 from mailtui.text import show_line
 from mailtui.transport import frames
@@ -206,7 +206,11 @@ class SshTransport:
         return Unreachable(f"{self.place}: the connection is closed{why}")
 
     async def _channel(self, exchange: Exchange) -> _Channel:
-        """Open a channel for an exchange, waiting for one of ours or of the host's to become free."""
+        """Open a channel for an exchange, waiting for one of ours or of the host's to become free.
+
+        NotBegun is certain: a program is sent only over a channel that was given out from here. One that is opened too
+        late is closed, and all that runs behind it is the bootstrap, which finds the end of its input.
+        """
         delay = 0.05
         tries = 0
         try:
@@ -219,7 +223,7 @@ class SshTransport:
                     await asyncio.sleep(delay)
                     delay = min(2 * delay, 1.0)
         except TimeoutError:
-            raise TimedOut(
+            raise NotBegun(
                 f"{self.place} had no free session within {_OPEN:g} s, asked {tries} times",
                 "raise MaxSessions in its sshd_config (10 by default), or close other uses of this connection",
             ) from None
@@ -285,7 +289,7 @@ class SshTransport:
             async with asyncio.timeout(_OPEN):
                 await self._slots.acquire()
         except TimeoutError:
-            raise TimedOut(f"{self.place}: all {CHANNELS} channels of the connection are in use") from None
+            raise NotBegun(f"{self.place}: all {CHANNELS} channels of the connection are in use") from None
         connected = False
         try:
             reader, writer = await self._tcp(host, port)

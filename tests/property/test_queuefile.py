@@ -92,3 +92,23 @@ def test_what_stands_in_a_file_is_no_file_of_its_own(records: list[bytes], name:
     body = b"".join(name + b" 12 1795375413 -1 %d\n" % len(record) + record for record in records)
     alone = [maker.file(HERE, "h:/q:", name.decode(), "12.1795375413", None, record) for record in records]
     assert list(maker.batch(HERE, body)) == alone
+
+
+@given(
+    st.lists(st.sampled_from([b"Subject: the end.", b"Subject: more\n\tof it.", b"Subject: .", b"X-Y: z"]), max_size=4),
+    st.data(),
+)
+def test_a_file_that_was_cut_is_not_whole_whatever_its_last_line_ends_with(
+    headers: list[bytes], data: st.DataObject
+) -> None:
+    """A full stop ends many a subject; what ends a control file is a line that is nothing else."""
+    front = b"V8\nT1795375413\nK0\nN0\nFbs\nS<a@b>\nRPFD:<c@d>\n"
+    record = front + b"".join(b"H??" + each + b"\n" for each in headers) + b".\n"
+    cut = record[: data.draw(st.one_of(st.just(len(record) - 2), st.integers(0, len(record) - 1)))]
+    for raw, unfinished in ((record, 0), (cut, 1)):
+        slow = RowMaker("mx1")
+        slow.file(HERE, "h:/q:", "qf6AMKAAAA000001", "1.1", 5, raw)
+        assert len(slow.unfinished) == unfinished, raw
+        fast = RowMaker("mx1")
+        (row,) = fast.batch(HERE, b"qf6AMKAAAA000001 1 1 5 %d\n%s" % (len(raw), raw))
+        assert (len(fast.unfinished), row.raw) == (unfinished, raw)

@@ -24,6 +24,7 @@ from mailtui.errors import (
     UNKNOWN,
     AuthenticationFailed,
     HostError,
+    NotBegun,
     Refused,
     TimedOut,
     Unreachable,
@@ -760,6 +761,93 @@ async def test_what_was_cut_is_as_the_queue_shows_it(
     result = await world.run()
     assert said(result) == [outcome, (Outcome.UNKNOWN, Code.TIMEOUT)]
     assert len(world.link.asked) == 1
+
+
+async def test_while_a_delete_still_runs_on_the_host_nothing_is_told_as_left(make: Make) -> None:
+    """Under sudo a batch outlives the link: what is in the queue now it may move in a second."""
+    world = make("delete", 2)
+    first, _ = (each.row for each in world.host.chosen)
+
+    def begun() -> None:
+        del world.link.rows[first.key]
+        world.link.kept = [replace(kept(world, "kept", 0), busy=True)]
+
+    cut(world, begun)
+    result = await world.run()
+    assert said(result) == [(Outcome.DONE, Code.MOVED), (Outcome.UNKNOWN, Code.TIMEOUT)]
+    assert result.error.startswith("the link was lost")
+    again = await world.settled(replace(result, error="", cure=""))
+    assert said(again) == said(result)
+    assert (again.error, again.cure) == ("the delete still runs on the host", "it is asked again")
+    world.link.kept = [kept(world, "kept", 0)]
+    last = await world.settled(replace(result, error="", cure=""))
+    assert said(last) == [(Outcome.DONE, Code.MOVED), (Outcome.FAILED, Code.TIMEOUT)]
+    assert (last.error, last.outcomes[1].detail) == ("", "still in the queue: not deleted")
+
+
+async def test_a_listing_that_began_before_the_delete_ended_does_not_tell_what_it_left(make: Make) -> None:
+    """The batch ends, and what it moved is purged, between the two readings: only a listing behind it would tell."""
+    world = make("delete", 1)
+    readings = 0
+
+    class Ending(FakeLink):
+        def end(self) -> None:
+            nonlocal readings
+            readings += 1
+            if readings == 1:
+                self.rows, self.kept = {}, []
+
+        async def queue(self) -> QueueReading:
+            found = await super().queue()
+            self.end()
+            return found
+
+        async def undo_sets(self) -> tuple[UndoSet, ...]:
+            found = await super().undo_sets()
+            self.end()
+            return found
+
+    world.link = Ending([each.row for each in world.host.chosen])
+    world.link.kept = [replace(kept(world, "queued", 0), busy=True)]
+    cut(world)
+    assert said(await world.run()) == [(Outcome.UNKNOWN, Code.TIMEOUT)]
+    assert readings == 2
+
+
+@pytest.mark.parametrize("verb", ["hold", "delete"])
+async def test_a_batch_that_found_no_channel_was_not_begun(make: Make, verb: str) -> None:
+    world = make(verb, MANY + 1)
+
+    def full(number: int, targets: Sequence[Target]) -> Acted | None:
+        if number == 2:
+            raise NotBegun("mx1 had no free session", "raise MaxSessions")
+        return None
+
+    world.link.acting = full
+    result = await world.run()
+    rest = 500 + 491 if verb == "hold" else 500
+    done = Code.HELD if verb == "hold" else Code.MOVED
+    assert Counter(said(result)) == {(Outcome.DONE, done): MANY + 1 - rest, (Outcome.SKIPPED, Code.TIMEOUT): rest}
+    assert {each.detail for each in result.outcomes if each.outcome is Outcome.SKIPPED} == {
+        "not begun: there was no free session for it"
+    }
+    assert (result.error, result.cure) == ("mx1 had no free session", "raise MaxSessions")
+    assert not result.stopped and verdict(result.outcomes) == PARTLY
+    assert [each["counts"].get("unknown") for each in world.records("outcome") if each["counts"].get("unknown")] == []
+    assert world.journal.verify() == []
+
+
+async def test_where_the_first_finds_no_channel_nothing_was_done(make: Make) -> None:
+    world = make("flush", chosen=())
+
+    def full(number: int, targets: Sequence[Target]) -> Acted:
+        raise NotBegun("mx1 had no free session", "raise MaxSessions")
+
+    world.link.acting = full
+    result = await world.run()
+    assert (said(result), result.requested) == ([(Outcome.SKIPPED, Code.TIMEOUT)], False)
+    assert verdict(result.outcomes) == FAILED
+    assert "no free session" in result.error
 
 
 async def test_an_incomplete_listing_decides_nothing(make: Make) -> None:

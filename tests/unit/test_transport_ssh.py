@@ -22,6 +22,7 @@ from mailtui.errors import (
     AuthenticationFailed,
     HostKeyRefused,
     NeedsInput,
+    NotBegun,
     Refused,
     RestrictedShell,
     TimedOut,
@@ -544,7 +545,7 @@ async def test_no_session_at_all(host: Host, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(ssh, "_OPEN", 0.3)
     host.max_sessions = 0
     transport = await host.connect()
-    with pytest.raises(TimedOut, match="no free session") as late:
+    with pytest.raises(NotBegun, match="no free session") as late:
         await transport.run(Request(ECHO))
     assert "MaxSessions" in late.value.cure
     await transport.close()
@@ -577,9 +578,9 @@ async def test_a_tcp_connection_takes_a_channel(host: Host, monkeypatch: pytest.
     transport = await host.connect()
     for _ in range(2):
         stream = await transport.open_stream("127.0.0.1", port)
-        with pytest.raises(TimedOut, match="no free session"):
+        with pytest.raises(NotBegun, match="no free session"):
             await transport.run(Request(ECHO))
-        with pytest.raises(TimedOut, match="in use"):
+        with pytest.raises(NotBegun, match="in use"):
             await transport.open_stream("127.0.0.1", port)
         await stream.close()
         await stream.close()

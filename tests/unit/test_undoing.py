@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from mailtui.clock import Clock
-from mailtui.errors import HostError, Refused, Unreachable
+from mailtui.errors import HostError, NotBegun, Refused, Unreachable
 from mailtui.journal import Journal, JournalFault
 from mailtui.model import Acted, Code, Identity, ItemOutcome, KeptMessage, Order, Outcome, UndoSet
 from mailtui.session import Link
@@ -90,6 +90,7 @@ async def test_nothing_is_destroyed_that_cannot_be_written_down(tmp_path: Path) 
     [
         (Refused("no", "ask"), Outcome.FAILED, Code.DENIED),
         (Unreachable("cut"), Outcome.UNKNOWN, Code.TIMEOUT),
+        (NotBegun("no free session"), Outcome.SKIPPED, Code.TIMEOUT),
         (None, Outcome.DONE, Code.RESTORED),
     ],
 )

@@ -141,6 +141,28 @@ async def test_a_delete_that_is_half_done_stays_open_until_it_is_mended(journal:
     assert left_open(journal) == 0
 
 
+async def test_a_delete_that_still_runs_on_the_host_stays_open(journal: Journal) -> None:
+    left = cut(journal, "delete")
+    host = Host(rows=ROWS[1:], sets=(replace(vault("kept", "queued", "queued"), busy=True),))
+    result = await ask(left, journal, host)
+    assert came(result) == ["done/moved", "unknown/timeout", "unknown/timeout"]
+    assert (result.error, result.cure) == ("the delete still runs on the host", "it is asked again")
+    assert left_open(journal) == 2, "what is known is on record, and only the rest is asked again"
+    host.sets = (vault("kept", "queued", "queued"),)
+    (left,) = unfinished(journal, NOW)
+    assert came(await ask(left, journal, host)) == ["failed/timeout"] * 2
+    assert left_open(journal) == 0
+
+
+@pytest.mark.parametrize("verb", ["undo", "purge", "expire"])
+async def test_an_undo_that_still_runs_on_the_host_stays_open(journal: Journal, verb: str) -> None:
+    left = cut(journal, verb, ROWS[:2])
+    result = await ask(left, journal, Host(sets=(replace(vault("queued", "kept"), busy=True),)))
+    assert came(result) == ["unknown/timeout"] * 2
+    assert (result.error, result.cure) == (f"the {verb} still runs on the host", "it is asked again")
+    assert left_open(journal) == 2
+
+
 async def test_holds_are_decided_by_the_queue(journal: Journal) -> None:
     left = cut(journal, "hold")
     held = ROWS[0]._replace(state=QueueState.HELD)

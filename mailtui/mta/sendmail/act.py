@@ -162,6 +162,7 @@ def undo_sets(host: str, identity: Identity) -> Procedure[Read[tuple[UndoSet, ..
     reply = yield from _ask(identity, "vault", [*_directories(identity), b"."])
     _raise_refused(reply)
     sets: dict[str, UndoSet] = {}
+    busy = {section.args[0] for section in reply.named("busy") if section.args}
     lifetime = natural(identity.fact("queuereturn"))
     for section in reply.named("set"):
         if len(section.args) != 3 or not _UNDO_ID.fullmatch(section.args[0]):
@@ -173,7 +174,7 @@ def undo_sets(host: str, identity: Identity) -> Procedure[Read[tuple[UndoSet, ..
         sets[undo_id] = UndoSet(
             undo_id, host, min(begun.at, before.at) if before else begun.at, begun.by,
             min(begun.until, before.until) if before else begun.until, begun.reason,
-            (before.messages if before else ()) + messages,
+            (before.messages if before else ()) + messages, undo_id in busy,
         )  # fmt: skip
     found = tuple(sorted(sets.values(), key=lambda each: each.at, reverse=True))
     return Read(found, (Evidence("ls -lR /var/spool/.mailtui-undo", _raw(reply), reply.status),))
@@ -246,7 +247,8 @@ def sendable(each: Target) -> bool:
 
 def order_lines(identity: Identity, verb: str, sent: Sequence[Target], order: Order) -> list[bytes]:
     """Give what queue_act reads behind the verb."""
-    found = [*_options(identity, verb, order), *_directories(identity), b"."]
+    count = [f"O count {len(sent)}".encode()] if sent else []
+    found = [*count, *_options(identity, verb, order), *_directories(identity), b"."]
     for each in sent:
         letter = {"held": "h", "lost": "Q"}.get(each.state, "q")
         found += [f"{each.queue} {letter} {each.id} ".encode() + each.directory, each.fingerprint]

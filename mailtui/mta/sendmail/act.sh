@@ -1,6 +1,7 @@
 # Acts on queued messages; stands in front of act-self.sh, inside the helper, and in what `sudo sh` is given.
 #
-# queue_act's standard input: the verb; lines `O NAME VALUE` (sendmail, reason, undo, by, keep, held, forget, expired);
+# queue_act's standard input: the verb; lines `O NAME VALUE` (sendmail, reason, undo, by, keep, held, forget, expired,
+# count);
 # a line `D QUEUE GROUP PATH` for each configured directory, as for the engine; a line `.`; then for retry, live, hold,
 # release, delete and bounce two lines a message: `QUEUE LETTER ID DIRECTORY`, and its fingerprint (the T and the S line
 # of its control file, with a blank between). Its output, framed by $MARK:
@@ -9,13 +10,16 @@
 #   back CODE      (undo) the same; body: ID, a blank, its directory, then on the next line a word to it
 #   set UNDO AT UNTIL   (vault) body: lines `by TEXT`, `reason TEXT`, `item STATE LETTER ID QUEUE CREATED DIRECTORY`
 #                  each followed by `from SENDER` where its control file could be read
+#   busy UNDO      (vault) somebody acts on the set at this moment, be it a delete that has written nothing down yet;
+#                  (undo, purge) that is why nothing was done to it
 #   purged UNDO    (purge) a set that is gone for good
 #   ran            (flush) the queue run was started
 #   started N ...  (live) sendmail runs for these messages, in a session of its own: nothing of ours ends it any more
 #   said           (live) body: some more bytes of what it says; comes every two seconds at least, also with none
 #   ended STATUS   (live) sendmail has ended; `did N left` and `did N kept` then say which control files are still there
 #   refused        body: why nothing at all was done
-# What is not told of was not begun. Nothing here trusts what it reads: ids, directories and fingerprints are held
+# What is not told of was not begun. All of the input is read before anything is done; where the `.` or some of `count`
+# messages are missing it was cut with the link, and is refused. Nothing here trusts what it reads: ids, directories and fingerprints are held
 # against what is there, under the mail server's own lock where files are moved.
 
 queue_act() {
@@ -43,15 +47,17 @@ act_by_vault() {
 }
 
 act_by_sendmail() {
-  sendmail= reason= forget= dirs=
+  sendmail= reason= forget= count= dirs=
   while IFS= read -r line && [ "$line" != . ]; do
     case $line in
     'O sendmail /'*) sendmail=${line#O sendmail } ;;
     'O reason '*) reason=${line#O reason } ;;
     'O forget 1') forget=1 ;;
+    'O count '*) count=${line#O count } ;;
     'D '*) act_directory "${line#D }" ;;
     esac
   done
+  [ "$line" = . ] || { act_cut; return; }
   case $reason in *[!\ -~]*) reason='no reason that can be logged' ;; esac
   [ -x "$sendmail" ] || { printf '%s\n' "$MARK refused" 'no sendmail command was found'; return; }
   if [ "$verb" = flush ]; then act_flush; return; fi
@@ -63,6 +69,7 @@ act_by_sendmail() {
 " && [ ${#id} -lt $shortest ] && shortest=${#id}
     number=$((number + 1))
   done
+  [ "${count:-$number}" = $number ] || { act_cut; return; }
   for queue in mqueue mqueue-client; do
     longer=$(act_longer)
     set -- numbers=
@@ -98,6 +105,8 @@ act_directory() {
 " ;;
   esac
 }
+
+act_cut() { printf '%s\n' "$MARK refused" 'the order came only in part: the link was lost'; }
 
 act_did() {
   printf '%s\n' "$MARK did $1 $2" "$3"

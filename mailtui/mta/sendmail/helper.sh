@@ -38,6 +38,11 @@ option() {
     case $value in '' | *[!0-9]*) return ;; esac
     [ ${#value} -le 9 ] || return
     ;;
+  'O count '*)
+    value=${1#O count }
+    case $value in '' | *[!0-9]*) return ;; esac
+    [ ${#value} -le 9 ] || return
+    ;;
   'O held 1' | 'O forget 1' | 'O expired 1') ;;
   *) return ;;
   esac
@@ -78,6 +83,7 @@ elif [ "$acts" ]; then
   {
     printf '%s\n' "$verb"
     while IFS= read -r line && [ "$line" != . ]; do option "$line"; done
+    [ "$line" = . ] || exit  # cut with the link: queue_act refuses it
     printf '%s\n' "O sendmail $SENDMAIL"
     queue_directories
     echo .

@@ -83,7 +83,8 @@ class RowMaker:
             state = QueueState.DEFERRED if attempts else QueueState.QUEUED
         elif quarantine is not None and state is QueueState.HELD:
             reason = quarantine
-        whole = raw.endswith(b".\n")
+        # a line that is only a dot: many a header ends with one too
+        whole = raw.endswith(b"\n.\n") or raw == b".\n"
         if not whole:
             version += UNFINISHED  # read while it was written: no later version is equal to this one
         columns = (

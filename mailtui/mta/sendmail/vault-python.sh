@@ -25,8 +25,10 @@ source, out = sys.stdin.buffer, sys.stdout.buffer
 mark = os.environb[b"MARK"]
 name = b".mailtui-undo"
 plain_open = os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0)
-options = {b"keep": b"604800", b"by": b"", b"reason": b"", b"undo": b"", b"held": b"", b"expired": b""}
-configured, dirs, by_name, moving = [], [], {}, []
+options = dict.fromkeys((b"by", b"reason", b"undo", b"held", b"expired", b"count"), b"")
+options[b"keep"] = b"604800"
+configured, dirs, by_name, moving, held = [], [], {}, [], []
+cut = b"the order came only in part: the link was lost"
 ids, undo_ids = rb"[0-9A-Za-z]{12,20}", rb"u-[0-9A-Za-z-]{8,40}"
 
 
@@ -170,6 +172,17 @@ def locked(handle):
     return tried(fcntl.flock, handle, how) and tried(fcntl.lockf, handle, how)
 
 
+# Takes the lock of a set, or does not; nobody waits for whoever acts on it. But who lists sets takes their locks for a
+# moment, to see whether they are taken, so it is tried again.
+def lock_soon(handle, how):
+    for left in (2, 1, 0):
+        if tried(fcntl.flock, handle, how | fcntl.LOCK_NB):
+            return True
+        if left:
+            time.sleep(0.05)
+    return False
+
+
 # --- delete ----------------------------------------------------------------------------------------------------------
 
 
@@ -268,15 +281,22 @@ def used_in(place):
     return size_below(place)
 
 
-def note_used(undo_set, total):
-    before = look(undo_set + b"/used")
+# Adds to the count of a set, whatever other batches of it have added since it was read; gives what it is now.
+def note_used(undo_set, total, added):
     try:
-        with open(undo_set + b"/used", "wb") as handle:
-            handle.write(b"%d\n" % total)
-        if before and abs(int(time.time()) - before[stat.ST_MTIME]) <= 60:  # as old as the count it began with
-            os.utime(undo_set + b"/used", (before[stat.ST_MTIME], before[stat.ST_MTIME]))
+        with open(os.open(undo_set + b"/used", os.O_RDWR | os.O_CREAT, 0o600), "rb+", buffering=0) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            began = os.fstat(handle.fileno())[stat.ST_MTIME]
+            match = re.match(rb"([0-9]+)(?:\n|\Z)", handle.read(32))
+            known = match and abs(int(time.time()) - began) <= 60
+            total = int(match.group(1)) + added if known else total
+            handle.seek(0)
+            handle.truncate(handle.write(b"%d\n" % total))  # not before: who reads it must not find it empty
+            if known:  # as old as the count it began with
+                os.utime(undo_set + b"/used", (began, began))
     except OSError:
         pass
+    return total
 
 
 # Gives what of a file system anybody may still fill, in bytes; None where that is not known.
@@ -311,7 +331,7 @@ def shared(undo_set):
         lock = open(os.open(undo_set + b"/lock", os.O_RDWR | os.O_CREAT, 0o600), "rb+", buffering=0)
     except OSError as error:
         raise Denied(b"%s cannot be written: %s" % (undo_set, why(error))) from None
-    there = tried(fcntl.flock, lock, fcntl.LOCK_SH | fcntl.LOCK_NB) and look(undo_set + b"/lock", os.stat)
+    there = lock_soon(lock, fcntl.LOCK_SH) and look(undo_set + b"/lock", os.stat)
     if not there or there.st_ino != os.fstat(lock.fileno()).st_ino:
         lock.close()
         raise Denied(b"somebody else is undoing or purging this delete")
@@ -324,13 +344,9 @@ def set_aside(place, messages):
         raise Denied(b"%s lies on another file system than the queue" % place)
     undo_set = b"%s/%s" % (place, options[b"undo"])
     own_directory(undo_set, True)
-    with shared(undo_set):
-        move_aside(place, undo_set, messages)
-
-
-def move_aside(place, undo_set, messages):
-    if not os.path.exists(undo_set + b"/manifest.0"):  # before that one was written it was synced
-        sync_path(place)
+    held.append(shared(undo_set))
+    if not os.path.exists(undo_set + b"/manifest.0"):  # before that one was written they were synced
+        sync_all([folder(place) or b"/", place])
     contents = {path: None for message in messages for path, _ in message.files[1:]}
     contents.update((message.files[0][0], message.content) for message in messages)
     sums = digest(contents)
@@ -377,7 +393,7 @@ def move_aside(place, undo_set, messages):
                 os.rename(path, b"%s/%s" % (aside[message.directory.top], base_name(path)))
             except OSError as error:
                 message.word = b"its %s stayed behind: %s" % (base_name(path)[:2], why(error))
-    behind = [path for message in moved for path in (message.directory.df, message.directory.xf)]
+    behind = [folder(path) for message in moved for path, _ in message.files[1:]]
     sync_all(list(aside.values()) + behind)
     moving.clear()
     for message in moved:
@@ -394,10 +410,19 @@ def sync_all(paths):
 
 def delete_messages(files):
     targets, used = [], {}
-    lines = [line.rstrip(b"\n") for line in source]
+    lines = [line.rstrip(b"\n") for line in source if line.endswith(b"\n")]  # else it is cut
     for line, seen in zip(lines[::2], lines[1::2]):
         fields = line.split(b" ", 3)
         targets.append([len(targets)] + fields + [b""] * (4 - len(fields)) + [seen])
+    if options[b"count"] not in (b"", b"%d" % len(targets)):
+        refuse(cut)
+    # Held to our end, and from here on where the set is there: who lists it knows that more of it may still go.
+    for undo_set in (b"%s/%s" % (place, options[b"undo"]) for place in places()):
+        try:
+            if os.path.exists(undo_set + b"/lock"):
+                held.append(shared(undo_set))
+        except Denied:
+            pass
     many = files == "unlimited" or (files.isdigit() and int(files) >= 700)
     most = 500 if many else 100  # each is open while it is locked
     for start in range(0, len(targets), most):
@@ -426,14 +451,15 @@ def delete_at(place, messages, used):
     free = free_below(base or b"/")
     if place not in used:
         used[place] = used_in(place)
-    used[place] += sum(found.st_size for message in messages for _, found in message.files)
+    added = sum(found.st_size for message in messages for _, found in message.files)
+    used[place] += added
     if free is not None and used[place] > free / 10:
         raise Denied(
             b"the vault would hold more than a tenth of the free space of %s; "
             b"make room: mailtui undo purge --expired" % base
         )
     set_aside(place, messages)
-    note_used(b"%s/%s" % (place, options[b"undo"]), used[place])
+    used[place] = note_used(b"%s/%s" % (place, options[b"undo"]), used[place], added)
 
 
 # --- what the vault holds --------------------------------------------------------------------------------------------
@@ -509,8 +535,33 @@ def state_of(item):
     return b"kept" if aside else b"half" if os.path.exists(data.path) else b"broken"
 
 
+# Tells whether somebody acts on a set; makes nothing, and holds nothing up for long.
+def busy(undo_set):
+    try:
+        lock = os.open(undo_set + b"/lock", os.O_RDWR | plain_open)
+    except OSError:
+        return False
+    try:
+        return not lock_soon(lock, fcntl.LOCK_EX)
+    finally:
+        os.close(lock)
+
+
 def describe():
-    for manifest in (manifest for undo_set in sets() for manifest in manifests(undo_set)):
+    for undo_set in sets():
+        # first whether it is busy, then what it holds: where it is not, that is what has become of it
+        at_work, found = busy(undo_set), manifests(undo_set)
+        if at_work:
+            emit(b"busy " + base_name(undo_set))
+        if at_work and not found:  # begun, but nothing is written down yet
+            lock = look(undo_set + b"/lock")
+            at = lock[stat.ST_MTIME] if lock else int(time.time())
+            emit(b"set %s %d %d" % (base_name(undo_set), at, at + 604800), b"by \nreason \n")
+        describe_all(found)
+
+
+def describe_all(found):
+    for manifest in found:
         told = manifest.told
         text = [b"by %s\nreason %s\n" % (told[b"by"], told[b"reason"])]
         for item in manifest.items:
@@ -554,7 +605,7 @@ def with_set(undo_set, work):
     except OSError:
         return False
     try:
-        if not tried(fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if not lock_soon(lock, fcntl.LOCK_EX):
             return False
         work(undo_set)
         return True
@@ -632,14 +683,18 @@ def clear(manifest):
         tried(os.rmdir, aside)
 
 
+# Removes a set that holds nothing any more but what is ours, or is left of a delete that was killed as it began.
 def empty(undo_set):
-    if manifests(undo_set):
+    names = names_in(undo_set)
+    if not all(re.fullmatch(rb"lock|used|manifest\.[0-9]+\.new|[0-9]+\.[0-9]+", each) for each in names):
         return
-    for each in names_in(undo_set):
-        if re.fullmatch(rb"lock|used|manifest\.[0-9]+\.new|[0-9]+\.[0-9]+", each):
-            path = b"%s/%s" % (undo_set, each)
-            tried(os.rmdir if os.path.isdir(path) else os.unlink, path)
-    tried(os.rmdir, undo_set)
+    paths = [b"%s/%s" % (undo_set, each) for each in names]
+    below = [path for path in paths if os.path.isdir(path)]
+    if all([tried(os.rmdir, path) for path in below]):
+        for path in paths:
+            if path not in below:
+                tried(os.unlink, path)
+        tried(os.rmdir, undo_set)
 
 
 # --- purge -----------------------------------------------------------------------------------------------------------
@@ -669,6 +724,8 @@ def read_options():
             options[option.group(1)] = plain(option.group(2))
         elif place:
             asked.append((place.group(1), place.group(3)))
+    else:
+        refuse(cut)
     if not re.fullmatch(rb"[0-9]{1,9}", options[b"keep"]):
         options[b"keep"] = b"604800"
     configured.extend(path for _, path in asked)
@@ -691,6 +748,12 @@ def main(verb, files):
     wanted = {line.rstrip(b"\n") for line in source}
     for undo_set in sets():
         first = manifests(undo_set)[:1]
+        if verb == "purge" and not first and base_name(undo_set) not in wanted:
+            # a delete that was killed before it had written anything down may have left it
+            found = look(undo_set)
+            if found and found.st_mtime < time.time() - 3600:
+                with_set(undo_set, empty)
+            continue
         until = first[0].told[b"until"] if first and verb == "purge" and options[b"expired"] else b""
         if base_name(undo_set) in wanted or (until.isdigit() and int(until) < int(time.time())):
             if not with_set(undo_set, bring_back if verb == "undo" else purge):

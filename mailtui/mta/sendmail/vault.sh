@@ -24,10 +24,11 @@ queue_vault() {
     my $mark = $ENV{MARK};
     my $name = ".mailtui-undo";
     my ($enoent, $eexist, $einval) = (2, 17, 22);
+    my $cut = "the order came only in part: the link was lost";
     my $plain_open = Fcntl::O_NONBLOCK() | (eval { Fcntl::O_NOFOLLOW() } || 0);
     my $make_new = Fcntl::O_WRONLY() | Fcntl::O_CREAT() | Fcntl::O_EXCL();
     my $lock_now = Fcntl::LOCK_EX() | Fcntl::LOCK_NB();
-    my (%o, @configured, @dirs, %dirs, @handles, $record, $moving);
+    my (%o, @configured, @dirs, %dirs, @handles, @held, $record, $moving);
 
     sub emit {
       my ($head, $body) = @_;
@@ -101,6 +102,17 @@ queue_vault() {
       $record = lock_record() if !defined $record;
       die "fcntl locks cannot be taken from here on $^O\n" if !defined $record && !$o{flockonly};
       return flock($handle, $lock_now) && (!defined $record || fcntl($handle, Fcntl::F_SETLK(), $record));
+    }
+
+    # Takes the lock of a set, or does not; nobody waits for whoever acts on it. But who lists sets takes their locks for a
+    # moment, to see whether they are taken, so it is tried again.
+    sub lock_soon {
+      my ($handle, $how) = @_;
+      for my $left (2, 1, 0) {
+        return 1 if flock $handle, $how | Fcntl::LOCK_NB();
+        select undef, undef, undef, 0.05 if $left;
+      }
+      return 0;
     }
 
     # --- delete --------------------------------------------------------------------------------------------------
@@ -207,13 +219,19 @@ queue_vault() {
       return (defined $sum ? $sum : size_below($place), defined $free ? $free : free_below($base eq "" ? "/" : $base));
     }
 
+    # Adds to the count of a set, whatever other batches of it have added since it was read.
     sub note_room {
-      my ($set, $sum, $free) = @_;
-      my @stat = stat "$set/used";
-      open my $handle, ">", "$set/used" or return;
-      print $handle "$sum\n", defined $free ? "$free\n" : "";
-      close $handle;
-      utime $stat[9], $stat[9], "$set/used" if @stat && abs(time - $stat[9]) <= 60;  # as old as the count it began with
+      my ($set, $room, $added) = @_;
+      sysopen my $handle, "$set/used", Fcntl::O_RDWR() | Fcntl::O_CREAT(), 0600 or return;
+      flock $handle, Fcntl::LOCK_EX() or return;
+      my $began = (stat $handle)[9];
+      my $known = abs(time - $began) <= 60 && (<$handle> || "") =~ /^([0-9]+)$/;
+      $room->[0] = $1 + $added if $known;
+      seek $handle, 0, 0;
+      print $handle "$room->[0]\n", defined $room->[1] ? "$room->[1]\n" : "";
+      IO::Handle::flush($handle);
+      truncate $handle, tell $handle;  # not before: who reads it meanwhile must not find it empty
+      utime $began, $began, "$set/used" if $known;  # as old as the count it began with
     }
 
     sub free_below {
@@ -228,7 +246,7 @@ queue_vault() {
     sub shared {
       my ($set) = @_;
       sysopen my $lock, "$set/lock", Fcntl::O_RDWR() | Fcntl::O_CREAT(), 0600 or die "$set cannot be written: $!\n";
-      return undef if !flock $lock, Fcntl::LOCK_SH() | Fcntl::LOCK_NB();
+      return undef if !lock_soon($lock, Fcntl::LOCK_SH());
       my ($ours, $there) = ((stat $lock)[1], (stat "$set/lock")[1]);
       return defined $there && $ours == $there ? $lock : undef;  # else an undo that emptied the set took it away
     }
@@ -239,8 +257,11 @@ queue_vault() {
       die "$place lies on another file system than the queue\n" if (stat $place)[0] != $messages[0]{device};
       my $set = "$place/$o{undo}";
       own_directory($set, 1);
-      my $shared = shared($set) or die "somebody else is undoing or purging this delete\n";
-      sync_path($place) if !-e "$set/manifest.0";  # before that one was written it was synced
+      push @held, shared($set) || die "somebody else is undoing or purging this delete\n";
+      if (!-e "$set/manifest.0") {  # before that one was written they were synced
+        my ($base) = $place =~ m{^(.*)/}s;
+        sync_path($_) for $base eq "" ? "/" : $base, $place;
+      }
       digest(map { @{$_->{files}} } @messages);
       my $batch = -1;
       my ($manifest, %aside);
@@ -284,7 +305,8 @@ queue_vault() {
           $message->{word} = "its " . substr($file, 0, 2) . " stayed behind: $!";
         }
       }
-      sync_path($_) for values %aside, keys %{{map { ($_->{dir}{df} => 1, $_->{dir}{xf} => 1) } @moved}};
+      my %behind = map { $_->[0] =~ m{^(.*)/}s ? ($1 => 1) : () } map { @{$_->{files}}[1 .. $#{$_->{files}}] } @moved;
+      sync_path($_) for values %aside, keys %behind;
       did($_->{number}, "moved", $_->{word}) for grep { defined $_->{word} } @moved;
       $moving = 0;
       emit("all moved", join " ", map { $_->{number} } grep { !defined $_->{word} } @moved);
@@ -295,9 +317,12 @@ queue_vault() {
       while (defined(my $line = <STDIN>)) {
         chomp $line;
         defined(my $print = <STDIN>) or last;
-        chomp $print;
+        chomp $print or last;  # else it is cut
         push @targets, [scalar @targets, split(/ /, $line, 4), $print];
       }
+      refuse($cut) if $o{count} ne "" && $o{count} ne scalar @targets;
+      # Held to our end, and from here on where the set is there: who lists it knows that more of it may still go.
+      push @held, grep { $_ } map { eval { shared($_) } } grep { -e "$_/lock" } map { "$_/$o{undo}" } places();
       my %room;
       my $most = $files eq "unlimited" || $files >= 700 ? 500 : 100;  # each is open while it is locked
       while (my @chunk = splice @targets, 0, $most) {
@@ -313,12 +338,14 @@ queue_vault() {
           my @messages = @{$by_place{$place}};
           eval {
             my $room = $room{$place} ||= [room_in($place)];
-            $room->[0] += $_->[2] for map { @{$_->{files}} } @messages;
+            my $added = 0;
+            $added += $_->[2] for map { @{$_->{files}} } @messages;
+            $room->[0] += $added;
             my ($base) = $place =~ m{^(.*)/}s;
             die "the vault would hold more than a tenth of the free space of $base; make room: mailtui undo purge --expired\n"
               if defined $room->[1] && $room->[0] > $room->[1] * 1024 / 10;
             set_aside($place, @messages);
-            note_room("$place/$o{undo}", @$room);
+            note_room("$place/$o{undo}", $room, $added);
             1;
           } or do {
             chomp(my $why = $@);
@@ -387,9 +414,25 @@ queue_vault() {
       return $aside ? "kept" : -e $data->{path} ? "half" : "broken";
     }
 
+    # Tells whether somebody acts on a set; makes nothing, and holds nothing up for long.
+    sub busy {
+      my ($set) = @_;
+      sysopen my $lock, "$set/lock", Fcntl::O_RDWR() | $plain_open or return 0;
+      return !lock_soon($lock, Fcntl::LOCK_EX());
+    }
+
     sub describe {
       for my $set (sets()) {
-        for my $manifest (manifests($set)) {
+        # first whether it is busy, then what it holds: where it is not, that is what has become of it
+        my $busy = busy($set);
+        my @manifests = manifests($set);
+        my $id = substr $set, rindex($set, "/") + 1;
+        emit("busy $id") if $busy;
+        if ($busy && !@manifests) {  # begun, but nothing is written down yet
+          my $at = (stat "$set/lock")[9] || time;
+          emit("set $id $at " . ($at + 604800), "by \nreason \n");
+        }
+        for my $manifest (@manifests) {
           my $text = "by $manifest->{by}\nreason $manifest->{reason}\n";
           for my $item (@{$manifest->{items}}) {
             my $control = $item->{files}[0];
@@ -420,7 +463,7 @@ queue_vault() {
     sub with_set {
       my ($set, $work) = @_;
       sysopen my $lock, "$set/lock", Fcntl::O_RDWR() | Fcntl::O_CREAT(), 0600 or return 0;
-      return 0 if !flock $lock, $lock_now;
+      return 0 if !lock_soon($lock, Fcntl::LOCK_EX());
       $work->();
       return 1;
     }
@@ -492,12 +535,14 @@ queue_vault() {
       rmdir $_ for keys %{{map { $_->{aside} => 1 } @{$manifest->{items}}}};
     }
 
+    # Removes a set that holds nothing any more but what is ours, or is left of a delete that was killed as it began.
     sub empty {
       my ($set) = @_;
-      return if manifests($set);
       opendir my $handle, $set or return;
-      my @names = grep { /^(?:lock|used|manifest\.[0-9]+\.new|[0-9]+\.[0-9]+)$/ } readdir $handle;
-      -d "$set/$_" ? rmdir "$set/$_" : unlink "$set/$_" for @names;
+      my @names = grep { !/^\.\.?$/ } readdir $handle;
+      return if grep { !/^(?:lock|used|manifest\.[0-9]+\.new|[0-9]+\.[0-9]+)$/ } @names;
+      for (grep { -d } map { "$set/$_" } @names) { rmdir $_ or return }
+      unlink "$set/$_" for grep { !/^[0-9]/ } @names;
       rmdir $set;
     }
 
@@ -515,13 +560,15 @@ queue_vault() {
 
     # --- go ------------------------------------------------------------------------------------------------------
 
-    %o = (keep => 604800, by => "", reason => "", undo => "", held => "", expired => "");
+    %o = (keep => 604800, by => "", reason => "", undo => "", held => "", expired => "", count => "");
+    my $whole;
     while (defined(my $line = <STDIN>)) {
       chomp $line;
-      last if $line eq ".";
+      last if $whole = $line eq ".";
       if ($line =~ /^O (\w+) (.*)$/) { $o{$1} = plain($2) }
       elsif ($line =~ /^D (\S+) (\S+) (\/.*)$/) { push @configured, [$1, $2, $3] }
     }
+    refuse($cut) if !$whole;
     $o{keep} = 604800 if $o{keep} !~ /^[0-9]{1,9}$/;
     for (@configured) {
       my ($queue, $group, $path) = @$_;
@@ -543,6 +590,8 @@ queue_vault() {
     for my $set (sets()) {
       my $id = substr $set, rindex($set, "/") + 1;
       my ($first) = manifests($set);
+      # a delete that was killed before it had written anything down may have left it
+      if ($verb eq "purge" && !$wanted{$id} && !$first && ((stat $set)[9] || 0) < time - 3600) { with_set($set, sub { empty($set) }); next }
       next if !$wanted{$id} && !($verb eq "purge" && $o{expired} && $first && $first->{until} < time);
       with_set($set, sub { $verb eq "undo" ? bring_back($set) : purge($set) }) or emit("busy $id", "somebody else is at it");
     }
