@@ -19,7 +19,6 @@ from textual.filter import LineFilter
 
 from mailtui import reading, themes
 from mailtui.acting import Acting
-from mailtui.actions import ACTIONS
 from mailtui.clock import SYSTEM, Clock
 from mailtui.collector import COLLECTOR
 from mailtui.fleet import Fleet
@@ -38,6 +37,7 @@ from mailtui.screens.host import HostScreen
 from mailtui.screens.journal import AskJournal
 from mailtui.screens.message import MessageScreen
 from mailtui.screens.overview import OverviewScreen
+from mailtui.screens.queues import AllQueuesScreen, QueueScreen
 from mailtui.screens.undo import UndoScreen
 from mailtui.store import Store
 from mailtui.text import show, show_line
@@ -119,7 +119,7 @@ class Console(App[None]):
         self.set_class(self.options.ascii, ASCII_CLASS)
         if self.options.keys:
             self.set_keymap(dict(self.options.keys))
-        self.push_screen(OverviewScreen({host.name: host.refresh for host in self.fleet.hosts}))
+        self.push_screen(OverviewScreen(self._refreshes(self.host_names)))
         if len(self.fleet.hosts) == 1:
             self.open_host(self.fleet.hosts[0].name)
         self.acting.past.look_back()
@@ -167,6 +167,22 @@ class Console(App[None]):
         self.action_overview()
         self.push_screen(HostScreen(name, self.fleet.config(name).refresh, pane, where))
 
+    def _refreshes(self, hosts: Sequence[str]) -> dict[str, float]:
+        """Give the seconds between two readings of each of these hosts."""
+        return {name: self.fleet.config(name).refresh for name in hosts}
+
+    def action_queues(self) -> None:
+        """Show the queues of all hosts as one, by the filter of the queue that is on screen."""
+        screen = self.screen
+        if isinstance(screen, AllQueuesScreen):
+            return
+        where = screen.queue.filter_text if isinstance(screen, QueueScreen) else ""
+        self.action_overview()
+        if len(self.host_names) == 1:
+            self.open_host(self.host_names[0], where=where)
+        else:
+            self.push_screen(AllQueuesScreen(self._refreshes(self.host_names), where))
+
     def on_ask_host(self, message: AskHost) -> None:
         """A pane wants a host opened."""
         self.open_host(message.host, message.pane, message.where)
@@ -184,19 +200,19 @@ class Console(App[None]):
         screen.run_worker(reading.log_lines(self.fleet, screen), group="message-log")
 
     def on_ask_groups(self, message: AskGroups) -> None:
-        """A pane wants a queue counted."""
-        self.push_screen(GroupsScreen(message.host, message.where))
+        """A pane wants queues counted."""
+        self.push_screen(GroupsScreen(self._refreshes(message.hosts), message.where))
 
     def on_group_chosen(self, message: GroupChosen) -> None:
         """Show the messages of a group: back to the queue, filtered."""
         self.pop_screen()
-        if isinstance(self.screen, HostScreen):
+        if isinstance(self.screen, QueueScreen):
             self.screen.queue.set_filter(message.where)
 
     def on_ask_marks(self, message: AskMarks) -> None:
         """Mark a group's messages in the queue beneath."""
         for screen in self.screen_stack:
-            if isinstance(screen, HostScreen) and screen.host == message.host:
+            if isinstance(screen, QueueScreen):
                 marked = screen.queue.marked
                 screen.queue.set_marked(marked | message.keys if message.marked else marked - message.keys)
 
@@ -229,18 +245,8 @@ class Console(App[None]):
         scopes |= {"envelope": Scope.MESSAGE, "message-log": Scope.MESSAGE}
         here = [scopes[pane.id]] if pane is not None and pane.id in scopes else []
         here += [Scope.HOST] if isinstance(self.screen, HostScreen) else []
-        self.push_screen(HelpScreen(here, dict(self.options.keys), self._refused()))
-
-    def _refused(self) -> dict[str, str]:
-        """Give the keys of actions that cannot be done on the host on screen, with why."""
-        host = getattr(self.screen, "host", None) or (self.host_names[0] if len(self.host_names) == 1 else None)
-        found = {} if host is None else {each.id: self.acting.refusal(host, each) for each in ACTIONS}
-        return {
-            f"{scope.value}.{name}": no.why
-            for name, no in found.items()
-            if no is not None
-            for scope in (Scope.QUEUE, Scope.GROUPS, Scope.MESSAGE)
-        }
+        refused = self.acting.refusals(getattr(self.screen, "host", None))
+        self.push_screen(HelpScreen(here, dict(self.options.keys), refused))
 
     async def action_back(self) -> None:
         """Close a dialog, else clear a filter, else go back; never quits."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from textual.worker import WorkType
 
@@ -18,7 +18,8 @@ from mailtui.actions import ActionSpec, Chosen, Danger, HostPlan, Plan
 from mailtui.errors import HostError, MailtuiError
 from mailtui.execute import new_undo_id
 from mailtui.journal import operator
-from mailtui.model import Capability, Code, Order, RemoteCommand, UndoSet
+from mailtui.keys import Scope
+from mailtui.model import Capability, Code, Order, QueueRow, RemoteCommand, Target, UndoSet, host_of
 from mailtui.panes.choosing import choose
 from mailtui.panes.pane import AskAction, AskUndo
 from mailtui.screens.cards import kept_lines, outcome_words, plan_card, undo_card
@@ -42,18 +43,36 @@ PAUSE: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """A plan for one host that may be confirmed."""
+    """A plan that may be confirmed."""
 
     plan: Plan
-    host: HostPlan
+    links: Mapping[str, Link]
+    """Of the hosts that take part."""
+    keeps: Mapping[str, float]
+    """Seconds for which each of them keeps what is deleted."""
     expired: int
     """Messages that will bounce after the next attempt."""
 
-    def because(self, reason: str, link: Link) -> _Offer:
+    def because(self, reason: str) -> _Offer:
         """Give the same plan, on the same messages as they were seen, with a reason."""
-        order = replace(self.plan.order, reason=reason)
-        host = replace(self.host, commands=_commands(self.plan.action, self.host.chosen, order, link))
-        return _Offer(replace(self.plan, order=order, hosts=(host,)), host, self.expired)
+        offer = replace(self, plan=replace(self.plan, order=replace(self.plan.order, reason=reason)))
+        hosts = [
+            replace(part, commands=_commands(plan.action, part.chosen, plan.order, self.links[part.host]))
+            for plan, part in offer.parts
+        ]
+        renewed = {part.host: part for part in hosts}
+        every = tuple(renewed.get(part.host, part) for part in self.plan.hosts)
+        return replace(offer, plan=replace(offer.plan, hosts=every))
+
+    @property
+    def parts(self) -> list[tuple[Plan, HostPlan]]:
+        """What is to be done on each host: the plan with that host's order."""
+        plan = self.plan
+        return [
+            (replace(plan, order=replace(plan.order, keep=self.keeps[part.host])), part)
+            for part in plan.hosts
+            if part.refused is None and (part.chosen or not plan.action.of_messages)
+        ]
 
 
 def _commands(spec: ActionSpec, chosen: Sequence[Chosen], order: Order, link: Link) -> tuple[RemoteCommand, ...]:
@@ -63,10 +82,15 @@ def _commands(spec: ActionSpec, chosen: Sequence[Chosen], order: Order, link: Li
     )
 
 
-def _cards(offers: Sequence[_Offer], arms: float, now: float) -> list[Card]:
+def _unseen(row: QueueRow) -> Target:
+    """Stand in for the target of a message on a host that takes no part: nothing is done to it."""
+    return Target(row.key, row.id, row.queue, row.directory, row.state.value, b"")
+
+
+def _cards(offers: Sequence[_Offer], arms: Mapping[str, float], now: float) -> list[Card]:
     others = ("take whole messages along", "leave those with other recipients alone") if len(offers) > 1 else ("",)
     return [
-        plan_card(each.plan, each.host, arms=arms, expired=each.expired, now=now, other=other)
+        plan_card(each.plan, arms=arms, expired=each.expired, now=now, other=other)
         for each, other in zip(offers, others, strict=True)
     ]
 
@@ -104,15 +128,29 @@ class Acting:
             return Capability(spec.capability, False, f"{host} is read-only here", cure)
         return actions.refused(spec, self._fleet.store.host(host).capabilities)
 
+    def refusals(self, host: str | None) -> dict[str, str]:
+        """Give the keys of actions that cannot be done on a host (without one: on any), each with why."""
+        hosts = self._console.host_names if host is None else [host]
+        found: dict[str, str] = {}
+        for spec in actions.ACTIONS:
+            noes = [self.refusal(each, spec) for each in hosts]
+            if noes and noes[0] is not None and all(noes):
+                for scope in (Scope.QUEUE, Scope.GROUPS, Scope.MESSAGE):
+                    found[f"{scope.value}.{spec.id}"] = noes[0].why
+        return found
+
     # --- plans ------------------------------------------------------------------------------------------------------
 
     def ask(self, asked: AskAction) -> None:
         """Plan an action and show the plan."""
-        spec = actions.action(asked.action)
-        if spec.live and self.running.reopen(asked.host):
+        spec, hosts = actions.action(asked.action), asked.hosts
+        if spec.live and any(self.running.reopen(host) for host in hosts):
             return
-        link = self._admitted(asked.host, spec)
-        if link is None:
+        if spec.live and len(hosts) > 1:
+            self.running.say(f"{spec.title} watches one host at a time; r retries on any number of them", "warning", 8)
+            return
+        links, without = self._admitted(hosts, spec)
+        if not links:
             return
         if spec.of_messages and not asked.rows:
             self.running.say("no message is chosen", "warning")
@@ -121,60 +159,94 @@ class Acting:
             count = f"{spec.title} watches {spec.most} messages at most, {len(asked.rows):,} are chosen"
             self.running.say(f"{count}: r retries any number of them", "warning", 8)
             return
-        self._console.run_worker(self._plan(spec, asked, link), group="plan", exclusive=True)
+        self._console.run_worker(self._plan(spec, asked, links, without), group="plan", exclusive=True)
 
-    def _admitted(self, host: str, spec: ActionSpec) -> Link | None:
-        """Give the link where an action may be asked for; says why it may not, and asks nothing of the host."""
-        link, why = self._fleet.link(host), self.refusal(host, spec)
-        if why is not None:
-            self.running.say(f"{spec.title} on {host}: {why.why}; {why.cure}" if why.cure else why.why, "warning", 8)
-        elif self._fleet.journal is None:
-            self.running.say("there is no journal here, so nothing is changed", "error")
-        elif host in self.running.runs:
-            self.running.say(f"{self.running.runs[host].title} still runs on {host}: wait, or stop it", "warning")
-        elif link is None:
-            self.running.say(f"there is no link to {host} now", "warning")
-        else:
-            return link
-        return None
+    def _admitted(self, hosts: Sequence[str], spec: ActionSpec) -> tuple[dict[str, Link], dict[str, Capability]]:
+        """Give the links of those hosts where an action may be asked for, and why it may not on the others.
 
-    async def _plan(self, spec: ActionSpec, asked: AskAction, link: Link) -> None:
+        Says so, where it is none; asks nothing of any host.
+        """
+        links: dict[str, Link] = {}
+        without: dict[str, Capability] = {}
+        said: list[tuple[str, Literal["warning", "error"], float]] = []
+        for host in hosts:
+            link, why = self._fleet.link(host), self.refusal(host, spec)
+            if why is not None:
+                words = f"{spec.title} on {host}: {why.why}; {why.cure}" if why.cure else why.why
+                said.append((words, "warning", 8))
+            elif self._fleet.journal is None:
+                why = Capability(spec.capability, False, "there is no journal here, so nothing is changed")
+                said.append((why.why, "error", 6))
+            elif host in self.running.runs:
+                title = self.running.runs[host].title
+                why = Capability(spec.capability, False, f"{title} still runs there")
+                said.append((f"{title} still runs on {host}: wait, or stop it", "warning", 6))
+            elif link is None:
+                why = Capability(spec.capability, False, "there is no link to it now")
+                said.append((f"there is no link to {host} now", "warning", 6))
+            else:
+                links[host] = link
+            if why is not None:
+                without[host] = why
+        if not links and said:
+            words, severity, timeout = said[0]
+            more = f" (and {len(said) - 1} hosts more)" if len(said) > 1 else ""
+            self.running.say(words + more, severity, timeout)
+        return links, without
+
+    async def _plan(
+        self, spec: ActionSpec, asked: AskAction, links: Mapping[str, Link], without: Mapping[str, Capability]
+    ) -> None:
         made_at, now = self._console.clock.monotonic(), self._console.clock.wall()
-        keep = self._fleet.config(asked.host).undo_keep
+        keeps = {host: self._fleet.config(host).undo_keep for host in links}
         undo_id = new_undo_id(self._console.clock) if spec.danger is Danger.UNDOABLE else ""
-        order = Order(by=operator(), undo_id=undo_id, keep=keep)
+        # what the card says of undo must be true of every host
+        order = Order(by=operator(), undo_id=undo_id, keep=min(keeps.values()))
+
+        def part(host: str, rows: Sequence[QueueRow], *, whole: bool) -> tuple[HostPlan, int]:
+            link, decode = links[host], partial(self._fleet.store.decode, host)
+            found = choose(spec, host, rows, link.target, decode, where=asked.where, whole=whole, now=now)
+            commands = _commands(spec, found.chosen, replace(order, keep=keeps[host]), link)
+            return HostPlan(host, link.host_key, found.chosen, found.skipped, commands), found.expired
 
         def made(*, whole: bool) -> _Offer:
-            decode = partial(self._fleet.store.decode, asked.host)
-            found = choose(spec, asked.host, asked.rows, link.target, decode, where=asked.where, whole=whole, now=now)
-            host = HostPlan(
-                asked.host, link.host_key, found.chosen, found.skipped, _commands(spec, found.chosen, order, link)
-            )
-            return _Offer(Plan(spec, order, (host,), made_at, asked.where), host, found.expired)
+            parts: list[HostPlan] = []
+            late = 0
+            for host in asked.hosts:
+                rows = [row for row in asked.rows if host_of(row.key) == host]
+                if host in links:
+                    planned, expired = part(host, rows, whole=whole)
+                    late += expired
+                else:
+                    known = tuple(Chosen(row, _unseen(row)) for row in rows)
+                    planned = HostPlan(host, "", known, refused=without[host])
+                parts.append(planned)
+            return _Offer(Plan(spec, order, tuple(parts), made_at, asked.where), links, keeps, late)
 
+        where = self._named(asked.hosts)
         try:
             offers = [await asyncio.to_thread(made, whole=False)]
-            if any(each.code is Code.OUTSIDE_FILTER for each in offers[0].host.skipped):
+            skipped = [each for part in offers[0].plan.hosts for each in part.skipped]
+            if any(each.code is Code.OUTSIDE_FILTER for each in skipped):
                 offers.append(await asyncio.to_thread(made, whole=True))
         except MailtuiError as error:
-            cure = error.cure.replace("sudoers HOST", f"sudoers {asked.host}")
-            self.running.say(f"{spec.title} on {asked.host}: {error.message}; {cure}", "error", 12)
+            cure = error.cure.replace("sudoers HOST", f"sudoers {' '.join(asked.hosts)}")
+            self.running.say(f"{spec.title} on {where}: {error.message}; {cure}", "error", 12)
             return
         if spec.of_messages and not any(each.plan.count for each in offers):
-            skipped = offers[0].host.skipped
             words = outcome_words(skipped)
             detail = next((each.detail for each in skipped if each.detail), "")
             self.running.say(f"{spec.title}: nothing to do: {words}" + (f" ({detail})" if detail else ""), "warning", 8)
             return
-        arms = self._arms(asked.host)
+        arms = self._arms(tuple(links))
         cards = await asyncio.to_thread(_cards, offers, arms, now)
 
         async def reason(screen: PlanScreen, words: str) -> None:
             await asyncio.sleep(PAUSE)  # whoever types on has this called again
             try:
-                new = [await asyncio.to_thread(each.because, words, link) for each in offers]
+                new = [await asyncio.to_thread(each.because, words) for each in offers]
             except MailtuiError as error:  # then what is shown stays, and nothing can be confirmed
-                self.running.say(f"{spec.title} on {asked.host}: {error.message}; {error.cure}", "error")
+                self.running.say(f"{spec.title} on {where}: {error.message}; {error.cure}", "error")
                 return
             shown = await asyncio.to_thread(_cards, new, arms, now)
             offers[:] = new
@@ -184,37 +256,40 @@ class Acting:
         def reasoned(screen: PlanScreen, words: str) -> None:
             self.work(partial(reason, screen, words), "reason")
 
-        def start(number: int) -> None:
-            self.running.start(offers[number].plan, offers[number].host)
+        self._confirm(cards, lambda number: self.running.start(offers[number].parts), tuple(links), reasoned)
 
-        self._confirm(cards, start, asked.host, reasoned)
+    @staticmethod
+    def _named(hosts: Sequence[str]) -> str:
+        return hosts[0] if len(hosts) == 1 else f"{len(hosts)} hosts"
 
     def work(self, what: WorkType[None], group: str) -> None:
         """Do something in the background, in place of what its group does: begun only when there is time for it."""
         self._console.run_worker(what, group=group, exclusive=True)
 
-    def _arms(self, host: str) -> float:
-        return ARMED if self._fleet.gate(host).read_only else 0.0
+    def _arms(self, hosts: Sequence[str]) -> dict[str, float]:
+        """Give the hosts that a confirmation opens, and for how many seconds."""
+        return {host: ARMED for host in hosts if self._fleet.gate(host).read_only}
 
     def _confirm(
         self,
         cards: Sequence[Card],
         start: Callable[[int], None],
-        host: str,
+        hosts: Sequence[str],
         reasoned: Callable[[PlanScreen, str], None] | None = None,
     ) -> None:
-        arming = bool(self._arms(host))
+        arming = self._arms(hosts)
 
         def answered(number: int | None) -> None:
             if number is None:
                 return
-            gate = self._fleet.gate(host)
-            if gate.read_only and not arming:
-                self.running.say(f"{host} is not armed any more: press the key again", "warning")
-                return
+            closed = [host for host in hosts if self._fleet.gate(host).read_only]
+            for host in closed:
+                if host not in arming:
+                    self.running.say(f"{host} is not armed any more: press the key again", "warning")
+                    return
             try:
-                if gate.read_only:
-                    gate.arm()
+                for host in closed:
+                    self._fleet.gate(host).arm()
             except HostError as error:
                 self.running.say(f"{error.message}; {error.cure}", "error")
                 return
@@ -225,47 +300,57 @@ class Acting:
     # --- undo -------------------------------------------------------------------------------------------------------
 
     def ask_undo(self, asked: AskUndo) -> None:
-        """Show what undoing a delete would do: this one, or the last of this console on the host."""
-        link = self._admitted(asked.host, UNDO)
-        if link is None:
-            return
+        """Show what undoing a delete would do: this one, or the last of this console on these hosts."""
         if asked.kept is not None:
-            self._plan_undo(asked.kept)
+            if self._admitted(asked.hosts, UNDO)[0]:
+                self._plan_undo([asked.kept])
             return
-        undo_id = self.running.last_undo.get(asked.host)
-        if undo_id is None:
-            self.running.say(f"nothing was deleted on {asked.host} from here; U lists every delete that can be undone")
+        hosts, undo_id = self.running.last_delete(asked.hosts)
+        links, _ = self._admitted(hosts or asked.hosts, UNDO)
+        if not links:
             return
-        self._console.run_worker(self._find_undo(asked.host, undo_id, link), group="plan", exclusive=True)
+        if not hosts:
+            where = self._named(asked.hosts)
+            self.running.say(f"nothing was deleted on {where} from here; U lists every delete that can be undone")
+            return
+        self._console.run_worker(self._find_undo(undo_id, links), group="plan", exclusive=True)
 
     def ask_undo_of(self, host: str, undo_id: str) -> None:
         """Show what undoing a delete would do, by the id under which its host keeps it."""
-        link = self._admitted(host, UNDO)
-        if link is not None:
-            self._console.run_worker(self._find_undo(host, undo_id, link), group="plan", exclusive=True)
+        links, _ = self._admitted((host,), UNDO)
+        if links:
+            self._console.run_worker(self._find_undo(undo_id, links), group="plan", exclusive=True)
 
-    async def _find_undo(self, host: str, undo_id: str, link: Link) -> None:
-        try:
-            sets = await link.undo_sets()
-        except HostError as error:
-            self.running.say(f"undo on {host}: {error.message}; {error.cure}", "error")
-            return
-        kept = next((each for each in sets if each.undo_id == undo_id), None)
-        if kept is None:
-            why = "brought back or purged already, or its time is over"
-            self.running.say(f"{host} holds nothing of {undo_id} any more: {why}; U lists what is there", "warning", 8)
+    async def _find_undo(self, undo_id: str, links: Mapping[str, Link]) -> None:
+        found: dict[str, UndoSet] = {}
+
+        async def find(host: str) -> None:
+            try:
+                found.update((host, each) for each in await links[host].undo_sets() if each.undo_id == undo_id)
+            except HostError as error:
+                self.running.say(f"undo on {host}: {error.message}; {error.cure}", "error")
+
+        async with asyncio.TaskGroup() as group:
+            for host in links:
+                group.create_task(find(host))
+        sets = [found[host] for host in links if host in found]
+        if sets:
+            self._plan_undo(sets)
         else:
-            self._plan_undo(kept)
+            where, why = self._named(tuple(links)), "brought back or purged already, or its time is over"
+            self.running.say(f"{where} holds nothing of {undo_id} any more: {why}; U lists what is there", "warning", 8)
 
-    def _plan_undo(self, kept: UndoSet) -> None:
-        if not kept.count:
-            self.running.say(f"there is nothing to bring back of it: it is {kept.state}", "warning")
+    def _plan_undo(self, sets: Sequence[UndoSet]) -> None:
+        kept = [each for each in sets if each.count]
+        if not kept:
+            self.running.say(f"there is nothing to bring back of it: it is {sets[0].state}", "warning")
             return
-        card = undo_card(kept, arms=self._arms(kept.host), now=self._console.clock.wall())
-        self._confirm([card], lambda _: self._start_undo(kept), kept.host)
+        hosts = tuple(each.host for each in kept)
+        card = undo_card(kept, arms=self._arms(hosts), now=self._console.clock.wall())
+        self._confirm([card], lambda _: self._start_undo(kept), hosts)
 
-    def _start_undo(self, kept: UndoSet) -> None:
-        self.running.start_undo(kept, Order(by=operator(), undo_id=kept.undo_id), self._relist)
+    def _start_undo(self, sets: Sequence[UndoSet]) -> None:
+        self.running.start_undo(sets, Order(by=operator(), undo_id=sets[0].undo_id), self._relist)
 
     def _relist(self) -> None:
         """Ask again what is set aside, where that is on screen."""

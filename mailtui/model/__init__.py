@@ -36,6 +36,7 @@ from mailtui.model.queue import (
     RecipientState,
     SpoolFile,
     domain_of,
+    host_of,
 )
 from mailtui.model.service import (
     Accepting,
@@ -101,5 +102,6 @@ __all__ = [
     "UndoSet",
     "WholeEntry",
     "domain_of",
+    "host_of",
     "plain_reason",
 ]

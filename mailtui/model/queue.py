@@ -103,7 +103,7 @@ class Message:
     """A queued message with all that its host tells of it."""
 
     key: str
-    """Opaque and stable: host, queue directory and id."""
+    """Stable: host, queue directory and id; opaque but for the host, which `host_of` gives."""
     id: str
     host: str
     instance: str
@@ -143,6 +143,11 @@ class Message:
 def domain_of(address: bytes) -> bytes:
     """Give an address's domain in lower case; b"" where it has none."""
     return address.rpartition(b"@")[2].lower() if b"@" in address else b""
+
+
+def host_of(key: str) -> str:
+    """Give the host that a message's key names."""
+    return key.partition(":")[0]
 
 
 class QueueRow(NamedTuple):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rich.cells import cell_len
 from textual.content import Content
 
-from mailtui.model import LogEvent, QueueCounts, QueueRow, QueueState, Rates
+from mailtui.model import LogEvent, QueueCounts, QueueRow, QueueState, Rates, host_of
 from mailtui.panes import units
 from mailtui.panes.health import (
     SIGNS,
@@ -99,6 +99,16 @@ QUEUE_COLUMNS = (
 )
 """Columns of a queue."""
 
+_QUEUE_HOST = Column("host", "HOST", min_width=4)
+
+
+def queue_columns(hosts: Sequence[str]) -> tuple[Column, ...]:
+    """Give the columns of a queue; of those of several hosts with a column for their names."""
+    if not hosts:
+        return QUEUE_COLUMNS
+    cells = max(4, min(LONGEST_NAME, max(cell_len(show_line(name)) for name in hosts)))
+    return (replace(_QUEUE_HOST, width=cells), *QUEUE_COLUMNS)
+
 
 def total_words(counts: QueueCounts | None) -> str:
     """Say how many messages wait: `12+` where more may lie in what could not be read, `?` where nothing could be."""
@@ -158,11 +168,12 @@ def sender_words(sender: bytes | None) -> bytes | str:
     return "(unknown)" if sender is None else sender or "<> (bounce)"
 
 
-def queue_cells(row: QueueRow, now: float) -> tuple[Content, ...]:
-    """Make the cells of one queued message."""
+def queue_cells(row: QueueRow, now: float, *, named: bool = False) -> tuple[Content, ...]:
+    """Make the cells of one queued message, with its host where that is to be named."""
     more = f" +{row.nrcpt - 1}" if row.nrcpt > 1 else ""
     tried = now - row.last_attempt_at if row.last_attempt_at else None
     return (
+        *([cell(host_of(row.key), "bold")] if named else []),
         cell(row.state.value, STATE_STYLES[row.state]),
         cell(row.id, "$muted"),
         cell(units.age(now - row.arrived_at if row.arrived_at is not None else None)),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from mailtui.model import QueueRow, QueueState, domain_of
+from mailtui.model import QueueRow, QueueState, domain_of, host_of
 
 
 @dataclass(slots=True)
@@ -57,6 +57,7 @@ BY: dict[str, Values] = {
     "sender domain": lambda row: (domain_of(row.sender or b"") or b"(none)",),
     "queue": lambda row: ((row.queue_group or row.queue).encode("utf-8", "backslashreplace"),),
     "state": lambda row: (row.state.value.encode(),),
+    "host": lambda row: (host_of(row.key).encode("utf-8", "backslashreplace"),),
 }
 """What a queue can be grouped by; a message with several recipient domains counts in each."""
 

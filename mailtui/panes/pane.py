@@ -54,41 +54,43 @@ class AskMessage(Ask):
 
 
 class AskGroups(Ask):
-    """Count a host's queue by something."""
+    """Count the queues of hosts by something."""
 
-    def __init__(self, host: str, where: str) -> None:
+    def __init__(self, hosts: Sequence[str], where: str) -> None:
         super().__init__()
-        self.host = host
+        self.hosts = tuple(hosts)
         self.where = where
 
 
 class AskAction(Ask):
-    """Plan an action on these messages, as they were seen; `where` is the filter that showed them."""
+    """Plan an action on these messages of these hosts, as they were seen; `where` is the filter that showed them.
 
-    def __init__(self, host: str, action: str, rows: Sequence[QueueRow], where: str = "") -> None:
+    What is done to a whole queue is asked of the hosts, with no messages.
+    """
+
+    def __init__(self, hosts: Sequence[str], action: str, rows: Sequence[QueueRow], where: str = "") -> None:
         super().__init__()
-        self.host = host
+        self.hosts = tuple(hosts)
         self.action = action
         self.rows = tuple(rows)
         self.where = where
 
 
 class AskMarks(Ask):
-    """Mark messages in a host's queue, or unmark them."""
+    """Mark messages in the queues beneath, or unmark them."""
 
-    def __init__(self, host: str, keys: frozenset[str], *, marked: bool) -> None:
+    def __init__(self, keys: frozenset[str], *, marked: bool) -> None:
         super().__init__()
-        self.host = host
         self.keys = keys
         self.marked = marked
 
 
 class AskUndo(Ask):
-    """Undo a delete: this one, or the last one on the host."""
+    """Undo a delete: this one, or the last one on these hosts."""
 
-    def __init__(self, host: str, kept: UndoSet | None = None) -> None:
+    def __init__(self, hosts: Sequence[str], kept: UndoSet | None = None) -> None:
         super().__init__()
-        self.host = host
+        self.hosts = tuple(hosts)
         self.kept = kept
 
 

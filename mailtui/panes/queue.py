@@ -1,4 +1,4 @@
-"""One host's queue: sorted, filtered live, the cursor bound to the message."""
+"""The queue of one host, or those of several as one: sorted, filtered live, the cursor bound to the message."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
 
-from mailtui import actions, query
+from mailtui import actions
 from mailtui.clock import SYSTEM, Clock
 from mailtui.keys import Scope
-from mailtui.model import QueueRow
-from mailtui.panes import units
+from mailtui.model import QueueRow, host_of
 from mailtui.panes.bindings import bindings
-from mailtui.panes.cells import QUEUE_COLUMNS, queue_cells
+from mailtui.panes.cells import queue_cells, queue_columns
 from mailtui.panes.filtered import FilteredPane
-from mailtui.panes.health import queue_stale
 from mailtui.panes.marks import MOVED, Marks, left_words
 from mailtui.panes.pane import AskAction, AskGroups, AskMessage, AskUndo, cell
+from mailtui.panes.queues import Queues
 from mailtui.panes.scan import Scan, StoppedError
-from mailtui.panes.unread import why_unread
-from mailtui.store import COLUMNS, HostView, QueueTable, Store, Topic, View
+from mailtui.store import COLUMNS, QueuesTable, Store, Topic, View
 from mailtui.text import show_line
 from mailtui.widgets.columns import Column
 from mailtui.widgets.filter_bar import FilterBar
@@ -50,16 +48,16 @@ class Wish(NamedTuple):
 class QueueSource:
     """A sorted, filtered picture of a queue; cells are made for visible rows alone."""
 
-    columns: Sequence[Column] = QUEUE_COLUMNS
-
-    def __init__(self, rows: Sequence[QueueRow], now: float) -> None:
+    def __init__(self, rows: Sequence[QueueRow], now: float, *, hosts: Sequence[str] = ()) -> None:
+        self.columns: Sequence[Column] = queue_columns(hosts)
+        self._hosts = tuple(hosts)
         self._rows = rows
         self._now = now
         self._index: Mapping[Hashable, int] = {row.key: index for index, row in enumerate(rows)}
 
     def at(self, now: float) -> QueueSource:
         """Give the same rows with ages as of `now`."""
-        later = QueueSource((), now)
+        later = QueueSource((), now, hosts=self._hosts)
         later._rows, later._index = self._rows, self._index
         return later
 
@@ -76,7 +74,7 @@ class QueueSource:
 
     def cells(self, index: int) -> Sequence[Content]:
         """Give the cells of a message."""
-        return queue_cells(self._rows[index], self._now)
+        return queue_cells(self._rows[index], self._now, named=bool(self._hosts))
 
     def row_style(self, index: int) -> str:
         """Give no style: the cells have theirs."""
@@ -84,19 +82,19 @@ class QueueSource:
 
 
 class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
-    """The queue of one host."""
+    """The queues of hosts; of several each message names its own."""
 
     topics = frozenset({Topic.QUEUE, Topic.LINK})
     evidence_topic = "queue"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.QUEUE)
 
-    def __init__(self, store: Store, host: str, refresh: float, *, clock: Clock = SYSTEM) -> None:
-        super().__init__(store, host, clock=clock, id="queue")
-        self._refresh = refresh
+    def __init__(self, store: Store, refreshes: Mapping[str, float], *, clock: Clock = SYSTEM) -> None:
+        self.queues = Queues(store, refreshes)
+        super().__init__(store, None if self.queues.many else self.queues.hosts[0], clock=clock, id="queue")
         self._sort = ("age", True)
         self._shown: tuple[object, ...] = ()
         self._shown_wish: Wish | None = None
-        self._shown_table: QueueTable | None = None
+        self._shown_table: QueuesTable | None = None
         self._scan: Scan | None = None
         self._marks = Marks()
         self._moved_at = float("-inf")
@@ -105,7 +103,7 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
     def compose(self) -> ComposeResult:
         """Lay out filter and table."""
         yield FilterBar(self.check, unfinished=self.unfinished, id="queue-filter")
-        yield VirtualTable(QueueSource((), 0.0), empty=Content("reading the queue ..."), id="queue-table")
+        yield VirtualTable(self._source((), 0.0), empty=Content("reading the queue ..."), id="queue-table")
 
     @property
     def table(self) -> VirtualTable:
@@ -118,14 +116,13 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
         key = self.table.cursor_key
         return key if isinstance(key, str) else None
 
-    @property
-    def _view(self) -> HostView:
-        return self.store.host(self.host or "")
+    def _source(self, rows: Sequence[QueueRow], now: float) -> QueueSource:
+        return QueueSource(rows, now, hosts=self.queues.hosts if self.queues.many else ())
 
     @property
     def _rows(self) -> Mapping[str, QueueRow]:
         """All messages of the picture on show."""
-        return (self._shown_table if self._shown_table is not None else self._view.table).by_key
+        return (self._shown_table if self._shown_table is not None else self.queues.picture).by_key
 
     @property
     def _under(self) -> QueueRow | None:
@@ -141,10 +138,7 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
 
     def compiled(self, text: str) -> Callable[[QueueRow], bool]:
         """Make a predicate over rows, ages as of now."""
-        host = self.host or ""
-        return query.parse(text, "queue").rows(
-            host=host, now=self.clock.wall(), message=lambda row: self.store.decode(host, row)
-        )
+        return self.queues.matcher(text, self.clock.wall())
 
     def refilter(self) -> None:
         """Show what the filter wants."""
@@ -202,8 +196,7 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
     @property
     def _asked(self) -> tuple[object, ...]:
         """What the list depends on: it is made anew when this differs from what is shown."""
-        view = self._view
-        return view.table.version, view.identity, self._wish, view.queue_at is None
+        return self.queues.version, self.queues.identities, self._wish
 
     @work(exclusive=True, group="pull")
     async def _pull(self, scan: Scan) -> None:
@@ -220,10 +213,10 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
 
     async def _look(self, scan: Scan, asked: tuple[object, ...]) -> None:
         """Show one picture."""
-        now, wish, table = self.clock.wall(), self._wish, self._view.table
+        now, wish, table = self.clock.wall(), self._wish, self.queues.picture
         wanted = self.wanted
         where = scan.watch(self._known(wanted, asked)) if wanted is not None else None
-        source = await scan.run(lambda: QueueSource(table.rows(View(*wish.sort, where)), now))
+        source = await scan.run(lambda: self._source(table.rows(View(*wish.sort, where)), now))
         resorted = self._shown_wish is not None and self._shown_wish.sort != wish.sort
         before = self._under
         dropped = [self.table.source, self._shown_table, where]
@@ -264,36 +257,32 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
         self._say()
 
     def _why_empty(self) -> Content:
-        view = self._view
-        if view.queue_at is None:
-            why, cure = why_unread(view, "queue", self.clock.wall())
-            words = "; ".join(part for part in (why, cure) if part)
-            return cell(f"the queue was not read: {words}" if words else "reading the queue ...")
-        if self.filter_text and not self.filter_lifted and len(view.table):
+        queues, picture = self.queues, self.queues.picture
+        if queues.unread == queues.hosts:
+            words = "; ".join(part for part in queues.why_unread(self.clock.wall()) if part)
+            if not words:
+                return Content("reading the queues ..." if queues.many else "reading the queue ...")
+            return cell(f"the queue{'s were' if queues.many else ' was'} not read: {words}")
+        if self.filter_text and not self.filter_lifted and len(picture):
             return Content("no message matches the filter; Esc clears it")
-        if not view.table.complete:
+        if picture.incomplete or queues.unread:
             return Content("nothing could be read; see what is missing with e")
-        return Content("the queue is empty")
+        return Content("all queues are empty" if queues.many else "the queue is empty")
 
     def _say(self) -> None:
-        view, now = self._view, self.clock.wall()
-        stale = queue_stale(view, now, self._refresh)
-        self.set_class(stale or view.queue_at is None, "-stale")
-        if view.queue_at is None:
-            why, cure = why_unread(view, "queue", now)
-            self.set_title(f"1 Queue: NOT READ{' · ' + why if why else ' yet'}", cure)
+        queues, now = self.queues, self.clock.wall()
+        name = f"Queues of {len(queues.hosts)} hosts" if queues.many else "1 Queue"
+        self.set_class(queues.stale(now) or queues.unread == queues.hosts, "-stale")
+        if queues.unread == queues.hosts:
+            why, cure = queues.why_unread(now)
+            self.set_title(f"{name}: NOT READ{' · ' + why if why else ' yet'}", cure)
             return
-        notes = [self._counted]
-        if not view.table.complete:
-            notes.append("INCOMPLETE")
-        if stale:
-            notes.append(f"STALE {units.age(now - view.queue_at)}")
+        notes = [self._counted, *queues.notes(now)]
         if self._shown_wish == self._wish:
             notes.append(self.filter_words)
         else:  # the rows on show are not those of the filter that is in force now
             notes.append("sorting ..." if self._same_filter() else "filtering ...")
-        missing = view.table.missing
-        self.set_title(f"1 Queue: {' · '.join(note for note in notes if note)}", missing[0] if missing else "")
+        self.set_title(f"{name}: {' · '.join(note for note in notes if note)}", queues.hint(now))
 
     @property
     def _counted(self) -> str:
@@ -309,7 +298,7 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
     @property
     def copied(self) -> str | None:
         """What `y` copies: the queue id."""
-        row = self._view.table.by_key.get(self.chosen or "")
+        row = self._under
         return row.id if row is not None else None
 
     # --- marks and actions -------------------------------------------------------------------------------------------
@@ -377,9 +366,8 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
 
     def action_act(self, action: str) -> None:
         """Ask for an action on what is marked, else on the message under the cursor."""
-        if self.host is None:
-            return
         rows: tuple[QueueRow, ...] = ()
+        hosts = self.queues.hosts
         if actions.action(action).of_messages:
             under = self._under
             moved = self.clock.monotonic() - self._moved_at < MOVED or self._shown_wish != self._wish
@@ -387,27 +375,25 @@ class QueuePane(FilteredPane[Callable[[QueueRow], bool]]):
                 self.notify("the list moved: press again", severity="warning", markup=False)
                 return
             rows = self._marks.rows(self._rows) if self._marks else () if under is None else (under,)
-        self.post_message(AskAction(self.host, action, rows, "" if self.filter_lifted else self.filter_text))
+            hosts = self.queues.at(rows)
+        self.post_message(AskAction(hosts, action, rows, "" if self.filter_lifted else self.filter_text))
 
     def action_undo(self) -> None:
-        """Ask for the last delete on this host to be undone."""
-        if self.host is not None:
-            self.post_message(AskUndo(self.host))
+        """Ask for the last delete on these hosts to be undone."""
+        self.post_message(AskUndo(self.queues.hosts))
 
     # --- going on ---------------------------------------------------------------------------------------------------
 
     def action_open(self) -> None:
         """Open the message under the cursor."""
-        if self.chosen is not None and self.host is not None:
-            self.post_message(AskMessage(self.host, self.chosen))
+        if self.chosen is not None:
+            self.post_message(AskMessage(host_of(self.chosen), self.chosen))
 
     def on_virtual_table_row_activated(self, event: VirtualTable.RowActivated) -> None:
         """Open the message that was activated."""
         event.stop()
-        if self.host is not None:
-            self.post_message(AskMessage(self.host, str(event.key)))
+        self.post_message(AskMessage(host_of(str(event.key)), str(event.key)))
 
     def action_group(self) -> None:
         """Count the queue by reason, domain or sender."""
-        if self.host is not None:
-            self.post_message(AskGroups(self.host, "" if self.filter_lifted else self.filter_text))
+        self.post_message(AskGroups(self.queues.hosts, "" if self.filter_lifted else self.filter_text))

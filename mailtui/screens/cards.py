@@ -50,21 +50,44 @@ def messages(count: int) -> str:
 # --- plans ----------------------------------------------------------------------------------------------------------
 
 
-def plan_card(plan: Plan, host: HostPlan, *, arms: float, expired: int, now: float, other: str = "") -> Card:
-    """Say what a plan would do on its host; `arms` are the seconds for which confirming it opens the host."""
+def plan_card(plan: Plan, *, arms: Mapping[str, float], expired: int, now: float, other: str = "") -> Card:
+    """Say what a plan would do on its hosts; `arms` are those that confirming opens, each for so many seconds."""
     spec, count = plan.action, plan.count
+    able = [each for each in plan.hosts if each.refused is None]
+    where = able[0].host if len(able) == 1 else f"{len(able)} hosts"
     verb = f"{spec.title} {count:,}" if spec.of_messages else spec.title
     # what must not be missed stands where no scrolling is needed
     fields = [Field("does", cell(spec.help.replace("`", "")))]
     if spec.of_messages:
-        fields.append(Field("messages", Content.assemble(cell(f"{count:,}", "bold"), cell(f" on {host.host}"))))
+        fields.append(Field("messages", Content.assemble(cell(f"{count:,}", "bold"), cell(f" on {where}"))))
+    if len(able) > 1:
+        fields.append(Field("hosts", cell(_hosts(spec, able))))
     fields.append(Field("undo", _undo_words(spec, plan.order.keep, now)))
-    fields += [*_arming(host.host, arms), *_left_out(host.skipped)]
+    fields += [*_refused(plan), *_arming(arms), *_left_out([one for each in plan.hosts for one in each.skipped])]
     if spec.of_messages:
         fields += [*_warnings(plan, expired), *_about(plan, now)]
-    fields += command_fields(host.commands)
-    title = f"{spec.title} {messages(count)} on {host.host}" if spec.of_messages else f"{spec.title} of {host.host}"
+    for each in able:
+        fields += command_fields(each.commands, f"Commands on {each.host}" if len(able) > 1 else "Commands on the host")
+    title = f"{spec.title} {messages(count)} on {where}" if spec.of_messages else f"{spec.title} of {where}"
     return Card(title, verb, tuple(fields), plan.typed, other)
+
+
+def _hosts(spec: ActionSpec, able: Sequence[HostPlan]) -> str:
+    """Name the hosts, the first ones that have most to be done, each with how many messages."""
+    if not spec.of_messages:
+        return ", ".join(each.host for each in able)
+    most = sorted(able, key=lambda each: -len(each.chosen))
+    return ", ".join(f"{each.host} {len(each.chosen):,}" for each in most)
+
+
+def _refused(plan: Plan) -> list[Field]:
+    """Say which hosts are left out, and why."""
+    out = [(each, each.refused) for each in plan.hosts if each.refused is not None]
+    lines = [
+        cell(f"{each.host}{f' ({messages(len(each.chosen))})' if each.chosen else ''}: {why.why}", "bold $error")
+        for each, why in out
+    ]
+    return [Field("without", Content("\n").join(lines))] if lines else []
 
 
 def _about(plan: Plan, now: float) -> list[Field]:
@@ -129,19 +152,19 @@ def _undo_words(spec: ActionSpec, keep: float, now: float) -> Content:
     return cell(again.get(spec.id, "nothing is lost by it"))
 
 
-def _arming(host: str, arms: float) -> list[Field]:
+def _arming(arms: Mapping[str, float]) -> list[Field]:
     if not arms:
         return []
-    return [
-        Field("arms", cell(f"confirming arms {host} for {round(arms / 60)} minutes: it may be changed", "bold $error"))
-    ]
+    may = "it may be changed" if len(arms) == 1 else "they may be changed"
+    words = f"confirming arms {', '.join(arms)} for {round(max(arms.values()) / 60)} minutes: {may}"
+    return [Field("arms", cell(words, "bold $error"))]
 
 
-def command_fields(commands: Sequence[RemoteCommand]) -> list[Field]:
+def command_fields(commands: Sequence[RemoteCommand], title: str = "Commands on the host") -> list[Field]:
     """Show the literal commands."""
     if not commands:
         return []
-    fields = [Field("Commands on the host")]
+    fields = [Field(title)]
     for number, each in enumerate(commands[:COMMANDS], 1):
         line = cell(shlex.join(each.argv))
         if each.stdin:
@@ -153,24 +176,30 @@ def command_fields(commands: Sequence[RemoteCommand]) -> list[Field]:
     return fields
 
 
-def undo_card(kept: UndoSet, *, arms: float, now: float) -> Card:
-    """Say what undoing a delete would do."""
+def undo_card(sets: Sequence[UndoSet], *, arms: Mapping[str, float], now: float) -> Card:
+    """Say what undoing a delete would do, on each host that set something aside for it."""
+    first, count = sets[0], sum(kept.count for kept in sets)
+    where = first.host if len(sets) == 1 else f"{len(sets)} hosts"
     fields = [
         Field("does", cell("Puts the messages back into the queue they came from, as they were.")),
-        Field("messages", Content.assemble(cell(f"{kept.count:,}", "bold"), cell(f" on {kept.host}"))),
-        Field("deleted", cell(f"{units.clock(kept.at, now)} by {kept.by or 'someone'}")),
-        Field("reason", cell(kept.reason or "-")),
+        Field("messages", Content.assemble(cell(f"{count:,}", "bold"), cell(f" on {where}"))),
+        *([Field("hosts", cell(", ".join(f"{kept.host} {kept.count:,}" for kept in sets)))] if len(sets) > 1 else []),
+        Field("deleted", cell(f"{units.clock(first.at, now)} by {first.by or 'someone'}")),
+        Field("reason", cell(first.reason or "-")),
     ]
-    if words := state_words(kept):
-        fields.append(Field(kept.state, cell(words, "bold $error")))
-    late = sum(each.expires_at is not None and each.expires_at < now for each in kept.messages)
+    for kept in sets:
+        if words := state_words(kept):
+            said = words if len(sets) == 1 else f"{kept.host}: {words}"
+            fields.append(Field(kept.state, cell(said, "bold $error")))
+    every = [each for kept in sets for each in kept.messages]
+    late = sum(each.expires_at is not None and each.expires_at < now for each in every)
     if late:
         fields.append(Field("too old", cell(f"{messages(late)}: tried once more, then bounced", "$warning")))
-    senders = Counter(each.sender or b"" for each in kept.messages).most_common(3)
-    lines = _counted([(count, cell(sender_words(sender))) for sender, count in senders])
+    senders = Counter(each.sender or b"" for each in every).most_common(3)
+    lines = _counted([(number, cell(sender_words(sender))) for sender, number in senders])
     fields.append(Field("senders", Content("\n").join(lines)))
-    fields += _arming(kept.host, arms)
-    return Card(f"Undo: bring back {messages(kept.count)} on {kept.host}", f"Bring back {kept.count:,}", tuple(fields))
+    fields += _arming(arms)
+    return Card(f"Undo: bring back {messages(count)} on {where}", f"Bring back {count:,}", tuple(fields))
 
 
 def state_words(kept: UndoSet) -> str:

@@ -1,4 +1,4 @@
-"""One host's queue counted by reason, domain or sender; Enter shows a group's messages."""
+"""Queues counted by reason, domain, sender or host; Enter shows a group's messages."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from mailtui.panes import units
 from mailtui.panes.bindings import bindings
 from mailtui.panes.grouping import BY, Group, expression, groups
 from mailtui.panes.pane import AskAction, AskMarks, Pane, cell
+from mailtui.panes.queues import Queues
 from mailtui.panes.scan import Scan, StoppedError
-from mailtui.panes.unread import stale_note, why_unread
 from mailtui.screens.base import MailScreen
 from mailtui.store import Store, Topic, View
 from mailtui.text import show_line
@@ -86,14 +86,15 @@ class GroupChosen(Message):
 
 
 class GroupsPane(Pane):
-    """Counts of one host's queue."""
+    """Counts of one host's queue, or of those of several together."""
 
     topics = frozenset({Topic.QUEUE, Topic.LINK})
     evidence_topic = "queue"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.GROUPS)
 
-    def __init__(self, store: Store, host: str, where: str, *, clock: Clock = SYSTEM) -> None:
-        super().__init__(store, host, clock=clock, id="groups")
+    def __init__(self, store: Store, refreshes: Mapping[str, float], where: str, *, clock: Clock = SYSTEM) -> None:
+        self.queues = Queues(store, refreshes)
+        super().__init__(store, None if self.queues.many else self.queues.hosts[0], clock=clock, id="groups")
         self._where = where
         self._by = "reason"
         self._shown: tuple[object, ...] = ()
@@ -122,8 +123,7 @@ class GroupsPane(Pane):
 
     @property
     def _asked(self) -> tuple[object, ...]:
-        view = self.store.host(self.host or "")
-        return view.table.version, self._by, view.queue_at is None
+        return self.queues.version, self._by
 
     @work(exclusive=True)
     async def _count(self, scan: Scan) -> None:
@@ -139,11 +139,8 @@ class GroupsPane(Pane):
 
     async def _look(self, scan: Scan, asked: tuple[object, ...]) -> None:
         """Count one picture and show it."""
-        host, now, by = self.host or "", self.clock.wall(), self._by
-        table = self.store.host(host).table
-        parsed = query.parse(self._where, "queue") if self._where else None
-        wanted = parsed.rows(host=host, now=now, message=lambda row: self.store.decode(host, row)) if parsed else None
-        where = scan.watch(wanted) if wanted is not None else None
+        now, by, table = self.clock.wall(), self._by, self.queues.picture
+        where = scan.watch(self.queues.matcher(self._where, now)) if self._where else None
 
         def counted() -> tuple[list[Group], int]:
             rows = table.rows(View(where=where))
@@ -159,32 +156,33 @@ class GroupsPane(Pane):
         self._say()
 
     def _why_empty(self) -> Content:
-        view = self.store.host(self.host or "")
-        if view.queue_at is None:
-            why, cure = why_unread(view, "queue", self.clock.wall())
-            return cell("; ".join(part for part in ("the queue was not read", why, cure) if part))
-        return Content("no message matches the filter" if self._where else "the queue is empty")
+        queues = self.queues
+        if queues.unread == queues.hosts:
+            why, cure = queues.why_unread(self.clock.wall())
+            what = "the queues were not read" if queues.many else "the queue was not read"
+            return cell("; ".join(part for part in (what, why, cure) if part))
+        if self._where:
+            return Content("no message matches the filter")
+        return Content("all queues are empty" if queues.many else "the queue is empty")
 
     def _say(self) -> None:
-        view, now = self.store.host(self.host or ""), self.clock.wall()
-        stale, found = stale_note(view, now), self._counted
-        self.set_class(bool(stale), "-stale")
-        if view.queue_at is None:
-            notes = ["NOT READ", why_unread(view, "queue", now)[0]]
+        queues, now, found = self.queues, self.clock.wall(), self._counted
+        self.set_class(queues.stale(now), "-stale")
+        if queues.unread == queues.hosts:
+            notes = ["NOT READ", queues.why_unread(now)[0]]
         elif self._shown[1:2] != (self._by,):
             notes = [f"by {self._by}: counting ..."]
         else:
-            notes = [f"by {self._by}: {found[0]:,} groups", f"{found[1]:,} messages"]
-            if not view.table.complete:
-                notes.append("INCOMPLETE")
+            notes = [f"by {self._by}: {found[0]:,} groups", f"{found[1]:,} messages", *queues.notes(now)]
         if self._marked:
             notes.append(f"{len(self._marked):,} marked")
-        notes += [stale, self.host or "", f"/{self._where}" if self._where else ""]
-        self.set_title(f"Queue {' · '.join(note for note in notes if note)}", "b: group by the next")
+        notes += [self.host or f"{len(queues.hosts)} hosts", f"/{self._where}" if self._where else ""]
+        title = f"Queue{'s' if queues.many else ''} {' · '.join(note for note in notes if note)}"
+        self.set_title(title, "b: group by the next")
 
     def action_next_by(self) -> None:
         """Group by the next thing."""
-        names = list(BY)
+        names = [each for each in BY if each != "host" or self.queues.many]
         self._by = names[(names.index(self._by) + 1) % len(names)]
         self.query_one(VirtualTable).clear_marks()
         self.pull()
@@ -213,10 +211,8 @@ class GroupsPane(Pane):
     @work(exclusive=True, group="members")
     async def _with_members(self, value: bytes, then: Callable[[bytes, tuple[QueueRow, ...]], None]) -> None:
         """Find the messages of a group, in a thread, and go on with them."""
-        host, now, by = self.host or "", self.clock.wall(), self._by
-        table = self.store.host(host).table
-        parsed = query.parse(self._where, "queue") if self._where else None
-        wanted = parsed.rows(host=host, now=now, message=lambda row: self.store.decode(host, row)) if parsed else None
+        now, by, table = self.clock.wall(), self._by, self.queues.picture
+        wanted = self.queues.matcher(self._where, now) if self._where else None
         scan = Scan((by, value))
 
         def member(row: QueueRow) -> bool:
@@ -236,7 +232,7 @@ class GroupsPane(Pane):
         marked = value not in table.marked
         self._marked = self._marked | keys if marked else self._marked - keys
         table.toggle_mark(value)
-        self.post_message(AskMarks(self.host or "", keys, marked=marked))
+        self.post_message(AskMarks(keys, marked=marked))
         if table.cursor_key == value:
             table.action_move(1)
         self._say()
@@ -244,9 +240,9 @@ class GroupsPane(Pane):
     def action_act(self, action: str) -> None:
         """Ask for an action on the messages of the marked groups, else on those of the group under the cursor."""
         if self._marked:
-            rows = self.store.host(self.host or "").table.by_key
+            rows = self.queues.picture.by_key
             found = tuple(rows[key] for key in sorted(self._marked) if key in rows)
-            self.post_message(AskAction(self.host or "", action, found, self._where))
+            self._ask(action, found, self._where)
             return
         key = self.query_one(VirtualTable).cursor_key
         if not isinstance(key, bytes):
@@ -254,22 +250,26 @@ class GroupsPane(Pane):
         title = actions.action(action).title
 
         def ask(value: bytes, rows: tuple[QueueRow, ...]) -> None:
-            self.post_message(AskAction(self.host or "", action, rows, self._expression(value)))
+            self._ask(action, rows, self._expression(value))
 
         self.notify(f"{show_line(title)}: this group", timeout=2, markup=False)
         self._with_members(key, ask)
 
+    def _ask(self, action: str, rows: Sequence[QueueRow], where: str) -> None:
+        self.post_message(AskAction(self.queues.at(rows), action, rows, where))
+
 
 class GroupsScreen(MailScreen):
-    """The queue of one host, counted."""
+    """The queues of hosts, counted."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.ABOVE)
 
-    def __init__(self, host: str, where: str) -> None:
+    def __init__(self, refreshes: Mapping[str, float], where: str) -> None:
         super().__init__(classes="groups")
-        self.host = host
+        self.host = next(iter(refreshes)) if len(refreshes) == 1 else None
+        self._refreshes = dict(refreshes)
         self._where = where
 
     def body(self) -> Iterable[Widget]:
         """Give the one pane."""
-        yield GroupsPane(self.console.store, self.host, self._where, clock=self.console.clock)
+        yield GroupsPane(self.console.store, self._refreshes, self._where, clock=self.console.clock)

@@ -15,11 +15,11 @@ from mailtui.panes.log import LogPane
 from mailtui.panes.queue import QueuePane
 from mailtui.panes.resources import ResourcesPane
 from mailtui.panes.service import ServicePane
-from mailtui.screens.base import MailScreen
+from mailtui.screens.queues import QueueScreen
 from mailtui.screens.tabs import PaneTabs
 
 
-class HostScreen(MailScreen):
+class HostScreen(QueueScreen):
     """Everything of one host."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.HOST)
@@ -36,7 +36,7 @@ class HostScreen(MailScreen):
         store, clock = self.console.store, self.console.clock
         yield PaneTabs(self.host, store, self._refresh_every, clock=clock)
         with Grid(id="host-body"):
-            yield QueuePane(store, self.host, self._refresh_every, clock=clock)
+            yield QueuePane(store, {self.host: self._refresh_every}, clock=clock)
             yield LogPane(store, self.host, clock=clock)
             yield ResourcesPane(store, self.host, self._refresh_every, clock=clock)
             yield ServicePane(store, self.host, self._refresh_every, clock=clock)
@@ -52,8 +52,3 @@ class HostScreen(MailScreen):
         for pane in self.panes:
             if pane.id == name:
                 self.focus_pane(pane)
-
-    @property
-    def queue(self) -> QueuePane:
-        """The queue's pane."""
-        return self.query_one(QueuePane)

@@ -359,4 +359,4 @@ class MessageScreen(MailScreen):
         if row is None or row.arrived_at != self.message.arrived_at:
             self.notify("the message has left the queue", severity="warning", markup=False)
             return
-        self.post_message(AskAction(self.host, action, (row,)))
+        self.post_message(AskAction((self.host,), action, (row,)))

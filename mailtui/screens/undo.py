@@ -133,7 +133,7 @@ class UndoPane(Pane):
     def action_undo(self) -> None:
         """Ask for the set under the cursor to be brought back."""
         if self.chosen is not None:
-            self.post_message(AskUndo(self.chosen.host, self.chosen))
+            self.post_message(AskUndo((self.chosen.host,), self.chosen))
 
 
 class UndoScreen(MailScreen):

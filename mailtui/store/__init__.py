@@ -16,6 +16,7 @@ from mailtui.store.changes import (
 )
 from mailtui.store.log import EVENTS, LogBuffer
 from mailtui.store.queue import BIG, COLUMNS, QueueTable, View
+from mailtui.store.queues import QueuesTable
 from mailtui.store.store import Formats, HostView, Shown, Store, Topic
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "LogRead",
     "QueueRead",
     "QueueTable",
+    "QueuesTable",
     "Shown",
     "SourceFailed",
     "StatsRead",

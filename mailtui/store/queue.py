@@ -9,7 +9,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
-from mailtui.model import QueueCounts, QueueListing, QueueRow, QueueState
+from mailtui.model import QueueCounts, QueueListing, QueueRow, QueueState, host_of
 
 WAITING: Final = (QueueState.ACTIVE, QueueState.QUEUED, QueueState.DEFERRED)
 """The states whose oldest age counts as the queue's age."""
@@ -43,6 +43,7 @@ COLUMNS: Final[Mapping[str, Column]] = MappingProxyType(
         "tried": lambda row: _since(row.last_attempt_at),
         "reason": lambda row: row.reason or b"",
         "domain": lambda row: row.domains,
+        "host": lambda row: host_of(row.key),
     }
 )
 """What a queue can be sorted by; ages ascend from the youngest."""
@@ -109,7 +110,7 @@ class QueueTable:
         """Give the rows that a view wants; sorted orders are kept for the life of the table."""
         order = self._sorted.get((view.sort, view.descending))
         if order is None:
-            order = tuple(sorted(self._nearly(view), key=_key(view.sort), reverse=view.descending))
+            order = tuple(sorted(self._nearly(view), key=order_of(view.sort), reverse=view.descending))
             self._sorted[view.sort, view.descending] = order
         return order if view.where is None else tuple(filter(view.where, order))
 
@@ -145,7 +146,8 @@ class QueueTable:
         return max(0.0, now - min(arrivals)) if arrivals else None
 
 
-def _key(sort: str) -> Callable[[QueueRow], Any]:
+def order_of(sort: str) -> Callable[[QueueRow], Any]:
+    """Give what rows are compared by in an order; equals stand by their keys."""
     column = COLUMNS[sort]
     return lambda row: (column(row), row.key)
 

@@ -26,6 +26,7 @@ from mailtui.model import (
     Identity,
     ItemOutcome,
     KeptMessage,
+    Message,
     Order,
     Outcome,
     QueueListing,
@@ -90,6 +91,9 @@ class ActingLink:
 
     def target(self, row: QueueRow) -> Target:
         return Target(row.key, row.id, row.queue, row.directory, row.state.value, row.identity.encode())
+
+    def decode(self, row: QueueRow) -> Message:
+        return self.store.decode(self.host, row)
 
     def commands(self, verb: str, targets: Sequence[Target], order: Order) -> tuple[RemoteCommand, ...]:
         why = (f"-Q{order.reason}",) if order.reason else ()
