@@ -92,7 +92,7 @@ async def test_either_undoes_what_the_other_set_aside(
 async def test_either_repairs_what_the_other_was_killed_in(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: str, repaired: str
 ) -> None:
-    for limit in (10, 12, 13, 14, 18, 19, 20, 21):
+    for limit in (11, 13, 14, 15, 19, 20, 21, 22):
         host.put(A, xf=True)
         host.put(B, "mqueue/q2")
         before = {each: host.states(each) for each in (A, B)}

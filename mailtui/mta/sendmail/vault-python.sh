@@ -410,7 +410,7 @@ def sync_all(paths):
 
 def delete_messages(files):
     targets, used = [], {}
-    lines = [line.rstrip(b"\n") for line in source if line.endswith(b"\n")]  # else it is cut
+    lines = [line.rstrip(b"\n") for line in sys.stdin.buffer if line.endswith(b"\n")]  # else it is cut
     for line, seen in zip(lines[::2], lines[1::2]):
         fields = line.split(b" ", 3)
         targets.append([len(targets)] + fields + [b""] * (4 - len(fields)) + [seen])
