@@ -118,7 +118,7 @@ KEYS: Final = (
     *_acts(Scope.QUEUE),
     Key("queue.undo", "u", "undo", "Undo delete", Scope.QUEUE, "Bring back what was deleted last here.", palette=True),
     Key("groups.open", "enter,l,right", "open", "Show messages", Scope.GROUPS, "The messages of this group.", 1),
-    Key("groups.by", "b", "next_by", "Group by next", Scope.GROUPS, "Reason, domain, sender, sender domain, queue, state; host where there are several.", 2, True),
+    Key("groups.by", "b", "next_by", "Group by next", Scope.GROUPS, "Reason, domain, sender, sender domain, queue, state, host.", 2, True),
     Key("groups.mark", "space", "mark", "Mark group", Scope.GROUPS, "Mark or unmark its messages in the queue.", 4),
     *_acts(Scope.GROUPS),
     Key("log.filter", "slash", "filter", "Filter", Scope.LOG, "Show lines that match: words, to:x, event=deferred, not ...", 2, True),

@@ -8,7 +8,7 @@ from functools import partial
 from mailtui import query
 from mailtui.model import QueueRow, host_of
 from mailtui.panes import units
-from mailtui.panes.health import queue_stale
+from mailtui.panes.health import queue_stale, silent
 from mailtui.panes.unread import why_unread
 from mailtui.store import HostView, QueuesTable, Store
 
@@ -89,7 +89,7 @@ class Queues:
         """Say what else must be known of the list: what is not in it, and what of it is old."""
         unread, picture, stale = self.unread, self.picture, self._stale(now)
         if not self.many:
-            age = [f"STALE {units.age(now - (view.queue_at or now))}" for view in stale]
+            age = [f"STALE {units.age(now - _as_of(view, now))}" for view in stale]
             return [*(["INCOMPLETE"] if picture.incomplete else []), *age]
         parts = (
             ("NOT READ", unread),
@@ -107,6 +107,12 @@ class Queues:
 
     def _stale(self, now: float) -> list[HostView]:
         return [view for view in self._views if queue_stale(view, now, self._refreshes[view.name])]
+
+
+def _as_of(view: HostView, now: float) -> float:
+    """Give when what is shown was last known to be so."""
+    times = [view.queue_at, view.heard_at if silent(view, now) else None]
+    return min((each for each in times if each is not None), default=now)
 
 
 def _named(hosts: Sequence[str]) -> str:
