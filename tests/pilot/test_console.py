@@ -156,11 +156,12 @@ async def test_groups_lead_to_their_messages() -> None:
         assert "by domain: 11 groups" in screen_text(app)
         assert " DOMAIN " in screen_text(app)
         await press(pilot, "enter")
-        assert isinstance(app.screen, HostScreen)
+        beneath = app.screen_stack[-1]
+        assert isinstance(beneath, HostScreen)
         await until(pilot, lambda: "shown of 240" in screen_text(app))
         assert 'domain="dest' in screen_text(app)
         await press(pilot, "slash")
-        assert app.screen.query_one("#queue-filter Input", Input).value == app.screen.queue.filter_text
+        assert beneath.query_one("#queue-filter Input", Input).value == beneath.queue.filter_text
         await press(pilot, *" age>9d", "enter")
         await until(pilot, lambda: "0 shown of 240" in screen_text(app))
 
